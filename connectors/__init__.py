@@ -1,0 +1,1 @@
+"""One folder is one mall or storefront; discovery finds the folders by themselves."""
