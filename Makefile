@@ -11,7 +11,7 @@ help: ## List the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
-demo: .venv/runtime ## Run simulated malls and a gateway, and watch inquiries come in and answers go out (ARGS=--once to end)
+demo: .venv/runtime ## Start simulated malls and a gateway; watch the main job happen (ARGS=--once to end)
 	@$(BIN)/gateway demo $(ARGS)
 
 .PHONY: test
