@@ -14,6 +14,7 @@ One table decides what a failed call means (source: the exception tree of httpx,
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,18 @@ MAX_INLINE_WAIT = timedelta(seconds=15)
 
 Classify = Callable[[httpx.Response, bool], ConnectorError | None]
 """A mall's own reading of an error answer: (response, is_send) to an error, or None for the table above."""
+
+
+class _WithoutQueries(logging.Filter):
+    """httpx logs the address of each request, and a query may hold a key or a person's name."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(one.copy_with(query=None) if isinstance(one, httpx.URL) else one for one in record.args)
+        return True
+
+
+logging.getLogger("httpx").addFilter(_WithoutQueries())
 
 
 @dataclass(frozen=True, slots=True)
