@@ -224,7 +224,7 @@ class MallClient:
             return AuthenticationError(message, code="unauthorised", **details)
         if status in {408, 425, 429}:
             return RateLimitedError(message, retry_after=self.retry_after(response), **details)
-        if status < 500:  # noqa: PLR2004 - the class of client errors
+        if status < 500:
             return RejectedError(message, **details)
         if is_send:
             return UnknownOutcomeError(f"{message}; it may have arrived", code="server_error", **details)
