@@ -1,8 +1,16 @@
-"""The contract kit, simulators and doubles that connectors are tested with."""
+"""The contract kit, simulators and doubles that connectors are tested with.
+
+Simulators also run in the demo, where pytest is not installed; the kit, which needs it, is loaded on first use, and so
+is `fixtures`, which is a program too.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from gateway.sdk.testing.clock import SimulatedClock
 from gateway.sdk.testing.faults import Fault, FaultKind, Faults
 from gateway.sdk.testing.memory import MemoryBudget, MemoryMemo, MemoryTokens, memory_context
+from gateway.sdk.testing.packages import simulator_for
 from gateway.sdk.testing.server import serving, simulator_server
 from gateway.sdk.testing.simulator import (
     SimulatedFile,
@@ -12,10 +20,16 @@ from gateway.sdk.testing.simulator import (
     Simulator,
 )
 
+if TYPE_CHECKING:
+    from gateway.sdk.testing.contract import ConnectorContract, contract_for
+    from gateway.sdk.testing.fixtures import FixturePair, fixture_pairs
+
 __all__ = [
+    "ConnectorContract",
     "Fault",
     "FaultKind",
     "Faults",
+    "FixturePair",
     "MemoryBudget",
     "MemoryMemo",
     "MemoryTokens",
@@ -25,7 +39,23 @@ __all__ = [
     "SimulatedRequest",
     "SimulatedThread",
     "Simulator",
+    "contract_for",
+    "fixture_pairs",
     "memory_context",
     "serving",
+    "simulator_for",
     "simulator_server",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    match name:
+        case "ConnectorContract" | "contract_for":
+            import pytest
+
+            pytest.register_assert_rewrite("gateway.sdk.testing.contract")
+            return getattr(importlib.import_module("gateway.sdk.testing.contract"), name)
+        case "FixturePair" | "fixture_pairs":
+            return getattr(importlib.import_module("gateway.sdk.testing.fixtures"), name)
+        case _:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -82,7 +82,7 @@ class MemoryMemo:
         return timedelta()
 
 
-async def no_sleep(seconds: float) -> None:  # noqa: ARG001 - time stands still in tests
+async def no_sleep(seconds: float) -> None:
     """Return at once, whatever the wait."""
 
 
