@@ -1,0 +1,7 @@
+"""The shop's own site."""
+
+from connectors.storefront.connector import StorefrontConnector
+
+connector = StorefrontConnector
+
+__all__ = ["connector"]
