@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import ValidationError
 
@@ -68,11 +68,12 @@ def to_inquiry(payload: bytes, message_key: str, kinds: Mapping[str, Kind]) -> I
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         pointer = "".join(f"/{part}" for part in place(first["loc"]))
         raise MappingError(f"this is no event of the protocol: {first['msg']}", pointer=pointer) from error
+    at = event.timestamp.astimezone(UTC)
     bare = Inquiry(
         external_id=event.data.external_id,
         subject="",
-        opened_at=event.timestamp,
-        updated_at=event.timestamp,
+        opened_at=at,
+        updated_at=at,
         messages=(),
     )
     match event:
@@ -81,15 +82,15 @@ def to_inquiry(payload: bytes, message_key: str, kinds: Mapping[str, Kind]) -> I
         case StatusChanged():
             return bare.model_copy(update={"flags": MallFlags(is_completed=event.data.status == "closed")})
         case StaffReplied():
-            return bare.model_copy(update={"messages": (_to_shop_message(event, message_key),)})
+            return bare.model_copy(update={"messages": (_to_shop_message(event, at, message_key),)})
     form = event.form if isinstance(event, InquiryCreated) else None
     inquiry = event.data
     return Inquiry(
         external_id=inquiry.external_id,
         subject=inquiry.subject,
-        opened_at=event.timestamp,
-        updated_at=event.timestamp,
-        messages=tuple(_messages(inquiry, form, event.timestamp, f"{inquiry.external_id}:{message_key}")),
+        opened_at=at,
+        updated_at=at,
+        messages=tuple(_messages(inquiry, form, at, f"{inquiry.external_id}:{message_key}")),
         customer=_to_customer(inquiry.customer),
         kind=_to_kind(inquiry.category, kinds),
         category=inquiry.category,
@@ -151,12 +152,12 @@ def _messages(inquiry: WireInquiry, form: FormOrigin | None, at: datetime, messa
     return [said, note]
 
 
-def _to_shop_message(event: StaffReplied, message_key: str) -> Message:
+def _to_shop_message(event: StaffReplied, at: datetime, message_key: str) -> Message:
     said = event.data
     return Message(
         external_id=f"{said.external_id}:{said.reply_id or message_key}",
         author_role=AuthorRole.SHOP,
-        sent_at=event.timestamp,
+        sent_at=at,
         text=said.body,
         author_name=said.author.display_name,
         attachments=tuple(_to_attachment(file) for file in said.attachments),
