@@ -1,0 +1,1 @@
+"""Every query; one file per noun. Nothing here commits: the edge does."""

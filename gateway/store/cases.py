@@ -1,0 +1,141 @@
+"""Cases, their references and their notes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, insert, text, tuple_
+from sqlalchemy.sql.elements import ColumnElement
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from gateway.ids import new_id, to_public
+from gateway.model import Case, CaseStatus, Channel, Note, Reference
+from gateway.model.errors import NotFoundError
+from gateway.sdk import Inquiry, Kind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseFilter:
+    """Which cases a list shows; empty means all. `brands` and `channels` carry the limits of the caller's token too."""
+
+    brands: tuple[str, ...] = ()
+    channels: tuple[UUID, ...] = ()
+    statuses: tuple[CaseStatus, ...] = ()
+    kinds: tuple[Kind, ...] = ()
+    reference: str | None = None
+    external_id: str | None = None
+    updated_since: datetime | None = None
+
+
+async def get_case(db: AsyncSession, case_id: UUID, *, for_update: bool = False) -> Case:
+    """Return a case, locked until the end of the transaction if `for_update`."""
+    query = select(Case).where(Case.id == case_id).execution_options(populate_existing=for_update)
+    case = (await db.exec(query.with_for_update() if for_update else query)).first()
+    if case is None:
+        raise NotFoundError("case", to_public("case", case_id))
+    return case
+
+
+async def lock_threads(db: AsyncSession, channel_id: UUID, external_ids: Sequence[str]) -> dict[str, Case]:
+    """Return the cases of these threads, locked; and keep others from opening cases in this channel meanwhile.
+
+    Everybody who changes cases of a channel in bulk comes through here, so two of them cannot open
+    the same thread twice, and locks are taken in one order.
+    """
+    await db.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended(:channel, 0))"), {"channel": f"cases of {channel_id}"}
+    )
+    query = (
+        select(Case)
+        .where(Case.channel_id == channel_id, col(Case.external_id).in_(external_ids))
+        .order_by(col(Case.id))
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return {case.external_id: case for case in (await db.exec(query)).all()}
+
+
+async def add_references(db: AsyncSession, pairs: Sequence[tuple[UUID, Inquiry]]) -> None:
+    """Store the references of inquiries under their cases; what the mall verifies stays verified."""
+    rows = {
+        (case_id, reference.kind.value, reference.value): {
+            "id": new_id(),
+            "case_id": case_id,
+            **reference.model_dump(mode="json"),
+        }
+        for case_id, inquiry in pairs
+        for reference in inquiry.references
+    }
+    if not rows:
+        return
+    known = select(Reference.case_id, Reference.kind, Reference.value, Reference.is_verified).where(
+        col(Reference.case_id).in_({case_id for case_id, _, _ in rows})
+    )
+    for case_id, kind, value, is_verified in (await db.exec(known)).all():
+        row = rows.get((case_id, kind, value))
+        if row is None:
+            continue
+        if row["is_verified"] and not is_verified:
+            await db.execute(
+                text("UPDATE reference SET is_verified = true WHERE case_id = :c AND kind = :k AND value = :v"),
+                {"c": case_id, "k": kind, "v": value},
+            )
+        del rows[case_id, kind, value]
+    if rows:
+        await db.execute(insert(Reference), list(rows.values()))
+
+
+async def list_references(db: AsyncSession, case_ids: Sequence[UUID]) -> list[Reference]:
+    """Return the references of cases."""
+    query = select(Reference).where(col(Reference.case_id).in_(case_ids)).order_by(col(Reference.id))
+    return list((await db.exec(query)).all())
+
+
+def _conditions(wanted: CaseFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.channels:
+        conditions.append(col(Case.channel_id).in_(wanted.channels))
+    if wanted.brands:
+        conditions.append(col(Case.channel_id).in_(select(Channel.id).where(col(Channel.brand).in_(wanted.brands))))
+    if wanted.statuses:
+        conditions.append(col(Case.status).in_(wanted.statuses))
+    if wanted.kinds:
+        conditions.append(col(Case.kind).in_(wanted.kinds))
+    if wanted.reference:
+        conditions.append(col(Case.id).in_(select(Reference.case_id).where(Reference.value == wanted.reference)))
+    if wanted.external_id:
+        conditions.append(col(Case.external_id) == wanted.external_id)
+    if wanted.updated_since:
+        conditions.append(col(Case.updated_at) >= wanted.updated_since)
+    return conditions
+
+
+async def list_cases(
+    db: AsyncSession, wanted: CaseFilter, *, after: tuple[datetime, UUID] | None, limit: int, is_ascending: bool = False
+) -> list[Case]:
+    """Return cases by their last message, newest first (or oldest first); `after` is where the last page ended."""
+    position = tuple_(col(Case.last_message_at), col(Case.id))
+    query = select(Case).where(*_conditions(wanted)).limit(limit)
+    if after is not None:
+        query = query.where(position > after if is_ascending else position < after)
+    order = (
+        (col(Case.last_message_at), col(Case.id))
+        if is_ascending
+        else (col(Case.last_message_at).desc(), col(Case.id).desc())
+    )
+    return list((await db.exec(query.order_by(*order))).all())
+
+
+async def count_cases(db: AsyncSession, wanted: CaseFilter) -> dict[CaseStatus, int]:
+    """Return how many cases there are of each status."""
+    query = select(Case.status, func.count()).where(*_conditions(wanted)).group_by(col(Case.status))
+    return {CaseStatus(status): int(count) for status, count in (await db.exec(query)).all()}
+
+
+async def list_notes(db: AsyncSession, case_id: UUID) -> list[Note]:
+    """Return the notes of a case, oldest first."""
+    return list((await db.exec(select(Note).where(Note.case_id == case_id).order_by(col(Note.id)))).all())

@@ -1,0 +1,121 @@
+"""Request budgets and memos that connectors borrow."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from gateway.model import IdempotencyKey, MemoEntry
+
+
+async def take_slot(db: AsyncSession, key: str, *, interval: timedelta, at_most: timedelta) -> tuple[bool, timedelta]:
+    """Reserve the next slot of a request budget, by the database's clock.
+
+    Returns:
+        (True, wait) when the slot is ours after `wait`; (False, wait) when the next slot is further
+        away than `at_most`, and then nothing is reserved.
+    """
+    await db.execute(
+        text("INSERT INTO request_budget (key, free_at) VALUES (:key, clock_timestamp()) ON CONFLICT DO NOTHING"),
+        {"key": key},
+    )
+    row = (
+        await db.execute(
+            text(
+                """
+                WITH present AS (
+                    SELECT free_at, clock_timestamp() AS now FROM request_budget WHERE key = :key FOR UPDATE
+                )
+                UPDATE request_budget SET free_at = CASE
+                    WHEN present.free_at <= present.now + :at_most
+                    THEN greatest(present.free_at, present.now) + :interval
+                    ELSE present.free_at END
+                FROM present WHERE key = :key
+                RETURNING present.free_at <= present.now + :at_most,
+                    greatest(present.free_at - present.now, interval '0')
+                """
+            ),
+            {"key": key, "interval": interval, "at_most": at_most},
+        )
+    ).one()
+    return bool(row[0]), row[1]
+
+
+async def pause_budget(db: AsyncSession, key: str, duration: timedelta) -> None:
+    """Hand out no slot of a budget for `duration`."""
+    await db.execute(
+        text(
+            """
+            INSERT INTO request_budget (key, free_at) VALUES (:key, clock_timestamp() + :duration)
+            ON CONFLICT (key) DO UPDATE SET free_at = greatest(request_budget.free_at, excluded.free_at)
+            """
+        ),
+        {"key": key, "duration": duration},
+    )
+
+
+async def remember(db: AsyncSession, entry: MemoEntry, now: datetime) -> bytes | None:
+    """Store a memo unless its key is taken; return None if stored, else the value that is there."""
+    put = insert(MemoEntry).values(**entry.model_dump())
+    put = put.on_conflict_do_update(
+        index_elements=["channel_id", "key"],
+        set_={"value": put.excluded.value, "expires_at": put.excluded.expires_at},
+        where=col(MemoEntry.expires_at) <= now,
+    )
+    if (await db.execute(put.returning(col(MemoEntry.key)))).first() is not None:
+        return None
+    return await recall(db, entry.channel_id, entry.key, now)
+
+
+async def recall(db: AsyncSession, channel_id: UUID, key: str, now: datetime) -> bytes | None:
+    """Return a memo's value that has not expired."""
+    query = select(MemoEntry.value).where(
+        MemoEntry.channel_id == channel_id, MemoEntry.key == key, col(MemoEntry.expires_at) > now
+    )
+    return (await db.exec(query)).first()
+
+
+async def replace(db: AsyncSession, entry: MemoEntry) -> None:
+    """Store a memo, whatever was there."""
+    put = insert(MemoEntry).values(**entry.model_dump())
+    await db.execute(
+        put.on_conflict_do_update(
+            index_elements=["channel_id", "key"],
+            set_={"value": put.excluded.value, "expires_at": put.excluded.expires_at},
+        )
+    )
+
+
+async def forget(db: AsyncSession, channel_id: UUID, key: str) -> None:
+    """Remove a memo."""
+    await db.execute(delete(MemoEntry).where(col(MemoEntry.channel_id) == channel_id, col(MemoEntry.key) == key))
+
+
+async def take_permit(
+    db: AsyncSession, channel_id: UUID, key: str, now: datetime, *, limit: int, per: timedelta
+) -> timedelta:
+    """Count one use of a token bucket (generic cell rate algorithm); zero means granted, else the wait."""
+    bucket = MemoEntry(channel_id=channel_id, key=key, free_at=now, expires_at=now + per)
+    await db.execute(insert(MemoEntry).values(**bucket.model_dump()).on_conflict_do_nothing())
+    query = select(MemoEntry).where(MemoEntry.channel_id == channel_id, MemoEntry.key == key).with_for_update()
+    entry = (await db.exec(query.execution_options(populate_existing=True))).one()
+    free_at = max(entry.free_at or now, now)
+    wait = free_at - now - (per - per / limit)
+    if wait > timedelta():
+        return wait
+    entry.free_at = free_at + per / limit
+    entry.expires_at = entry.free_at + per
+    db.add(entry)
+    await db.flush()
+    return timedelta()
+
+
+async def drop_expired(db: AsyncSession, now: datetime) -> None:
+    """Remove memos and idempotency keys that have expired."""
+    await db.execute(delete(MemoEntry).where(col(MemoEntry.expires_at) <= now))
+    await db.execute(delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now))

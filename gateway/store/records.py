@@ -1,0 +1,132 @@
+"""Records: the inbox."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert
+from sqlmodel import col, select
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from gateway.ids import new_id, to_public
+from gateway.model import Record, RecordState
+from gateway.model.errors import NotFoundError
+from gateway.sdk import RawRecord
+
+
+def inbox_key(raw: RawRecord) -> str:
+    """Return what identifies the record's thread; damaged ones are known by their bytes."""
+    return raw.external_id or f"unreadable:{raw.digest}"
+
+
+async def unseen(db: AsyncSession, channel_id: UUID, raws: Sequence[RawRecord]) -> list[RawRecord]:
+    """Return those of `raws` that differ from the newest stored record of their thread."""
+    keys = {inbox_key(raw) for raw in raws}
+    newest = (
+        select(Record.external_id, Record.version)
+        .where(Record.channel_id == channel_id, col(Record.external_id).in_(keys))
+        .distinct(col(Record.external_id))
+        .order_by(col(Record.external_id), col(Record.id).desc())
+    )
+    known: dict[str, str] = dict((await db.exec(newest)).all())
+    fresh = []
+    for raw in raws:
+        # The same thread can stand in a page twice: the later row counts only if it differs from the earlier.
+        if known.get(inbox_key(raw)) != raw.version:
+            known[inbox_key(raw)] = raw.version
+            fresh.append(raw)
+    return fresh
+
+
+async def save(
+    db: AsyncSession, channel_id: UUID, raws: Sequence[RawRecord], now: datetime, *, job_id: UUID | None = None
+) -> list[Record]:
+    """Store raw records as they came, before anybody tries to understand them."""
+    if not raws:
+        return []
+    rows: list[dict[str, Any]] = [
+        {
+            "id": new_id(),
+            "channel_id": channel_id,
+            "external_id": inbox_key(raw),
+            "version": raw.version,
+            "content_type": raw.content_type,
+            "payload": raw.payload,
+            "state": RecordState.RECEIVED,
+            "job_id": job_id,
+            "received_at": now,
+        }
+        for raw in raws
+    ]
+    await db.execute(insert(Record), rows)
+    return [Record(**row) for row in rows]
+
+
+def to_raw(record: Record) -> RawRecord:
+    """Return the record in the shape in which the connector handed it over."""
+    known_thread = not record.external_id.startswith("unreadable:")
+    return RawRecord(
+        payload=record.payload,
+        external_id=record.external_id if known_thread else None,
+        content_type=record.content_type,
+        version=record.version,
+    )
+
+
+async def get_record(db: AsyncSession, record_id: UUID) -> Record:
+    """Return one record."""
+    record = await db.get(Record, record_id)
+    if record is None:
+        raise NotFoundError("record", to_public("rec", record_id))
+    return record
+
+
+async def list_waiting(
+    db: AsyncSession, channel_id: UUID, *, states: Sequence[RecordState], after: UUID | None = None, limit: int
+) -> list[Record]:
+    """Return records of a channel that are not applied, oldest first."""
+    query = (
+        select(Record)
+        .where(Record.channel_id == channel_id, col(Record.state).in_(states), col(Record.state) != RecordState.APPLIED)
+        .order_by(col(Record.id))
+        .limit(limit)
+    )
+    return list((await db.exec(query if after is None else query.where(col(Record.id) > after))).all())
+
+
+async def list_records(
+    db: AsyncSession,
+    *,
+    channel_ids: Sequence[UUID],
+    states: Sequence[RecordState] = (),
+    case_id: UUID | None = None,
+    external_id: str | None = None,
+    before: UUID | None = None,
+    limit: int,
+) -> list[Record]:
+    """Return records, newest first."""
+    query = select(Record).where(col(Record.channel_id).in_(channel_ids)).order_by(col(Record.id).desc()).limit(limit)
+    if states:
+        query = query.where(col(Record.state).in_(states))
+    if case_id is not None:
+        query = query.where(Record.case_id == case_id)
+    if external_id is not None:
+        query = query.where(Record.external_id == external_id)
+    if before is not None:
+        query = query.where(col(Record.id) < before)
+    return list((await db.exec(query)).all())
+
+
+async def list_for_replay(
+    db: AsyncSession, channel_id: UUID, *, after: UUID | None, limit: int, only_quarantined: bool
+) -> list[Record]:
+    """Return stored records of a channel in the order in which they came."""
+    query = select(Record).where(Record.channel_id == channel_id).order_by(col(Record.id)).limit(limit)
+    if only_quarantined:
+        query = query.where(Record.state == RecordState.QUARANTINED)
+    if after is not None:
+        query = query.where(col(Record.id) > after)
+    return list((await db.exec(query)).all())

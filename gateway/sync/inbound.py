@@ -1,0 +1,279 @@
+"""From the mall to the cases: read pages, store them raw, then understand them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlmodel.ext.asyncio.session import AsyncSession
+
+from gateway.ids import to_public
+from gateway.model import Channel, EventType, Job, Record, RecordState
+from gateway.runtime import Runtime
+from gateway.sdk import (
+    AnyConnector,
+    AuthenticationError,
+    ConnectorError,
+    Inquiry,
+    MappingError,
+    Page,
+    RateLimitedError,
+    RawRecord,
+)
+from gateway.store import channels, records
+from gateway.store.events import record_event
+from gateway.sync.absorb import absorb
+
+logger = logging.getLogger(__name__)
+
+ACTOR = "engine"
+BACK_OFF = timedelta(seconds=5)
+LONGEST_BACK_OFF = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class PullReport:
+    """What one pull did; `error` is None when everything there was has been read."""
+
+    pages: int = 0
+    records: int = 0
+    messages: int = 0
+    quarantined: int = 0
+    error_code: str | None = None
+    error: str | None = None
+    has_more: bool = False
+
+    def as_counts(self) -> dict[str, int]:
+        """Return the figures for a job row."""
+        return {
+            "pages": self.pages,
+            "records": self.records,
+            "messages": self.messages,
+            "quarantined": self.quarantined,
+        }
+
+
+@dataclass(slots=True)
+class Applied:
+    """What became of a batch of records."""
+
+    records: int = 0
+    messages: int = 0
+    quarantined: int = 0
+
+
+async def pull(runtime: Runtime, channel_id: UUID, *, job_id: UUID | None = None) -> PullReport:
+    """Read a channel until nothing is left or its slice of time is over.
+
+    Each page is one commit of raw records and cursor; understanding them is another. A failure
+    leaves the cursor where the last stored page put it.
+    """
+    report = PullReport()
+    started = runtime.clock()
+    async with runtime.database.session() as db:
+        channel = await channels.get_channel(db, channel_id)
+    if not channel.is_active:
+        report.error_code, report.error = "channel_paused", "the channel is paused"
+        return report
+    try:
+        async with runtime.connector(channel) as connector:
+            await apply_waiting(runtime, connector, channel_id)
+            if not connector.capabilities.can_pull:
+                await _note_success(runtime, channel_id, None)
+                return report
+            cursor, page = channel.cursor, None
+            while page is None or page.has_more:
+                page = await connector.fetch(cursor)
+                cursor = page.cursor
+                await _take_page(runtime, connector, channel_id, page, report, job_id)
+                if page.has_more and runtime.clock() - started >= runtime.config.pull_slice:
+                    report.has_more = True
+                    break
+    except ConnectorError as error:
+        await note_failure(runtime, channel_id, error)
+        report.error_code, report.error = error.code or type(error).__name__, error.message
+        return report
+    await _note_success(runtime, channel_id, page)
+    return report
+
+
+async def _take_page(
+    runtime: Runtime,
+    connector: AnyConnector,
+    channel_id: UUID,
+    page: Page,
+    report: PullReport,
+    job_id: UUID | None,
+) -> None:
+    stored = await take_in(runtime, connector, channel_id, page.records, cursor=page.cursor, job_id=job_id)
+    report.pages += 1
+    report.records += len(stored)
+    if stored:
+        applied = await apply(runtime, connector, channel_id, stored)
+        report.messages += applied.messages
+        report.quarantined += applied.quarantined
+
+
+async def take_in(
+    runtime: Runtime,
+    connector: AnyConnector,
+    channel_id: UUID,
+    raws: Sequence[RawRecord],
+    *,
+    cursor: str | None = None,
+    job_id: UUID | None = None,
+) -> list[Record]:
+    """Store what is new of `raws`, and the cursor behind it, in one commit; headlines are completed first."""
+    async with runtime.database.session() as db:
+        fresh = await records.unseen(db, channel_id, raws)
+    whole = [await connector.complete(raw) if raw.is_headline else raw for raw in fresh]
+    async with runtime.database.session() as db:
+        stored = await records.save(db, channel_id, whole, runtime.clock(), job_id=job_id)
+        if cursor is not None:
+            channel = await channels.get_channel(db, channel_id, for_update=True)
+            channel.cursor = cursor
+            db.add(channel)
+        await db.commit()
+    return stored
+
+
+async def apply(runtime: Runtime, connector: AnyConnector, channel_id: UUID, stored: Sequence[Record]) -> Applied:
+    """Understand stored records: their messages come to stand in cases, the unreadable ones in quarantine."""
+    readable: list[tuple[Record, Inquiry]] = []
+    quarantined: list[tuple[Record, MappingError]] = []
+    for record in stored:
+        try:
+            readable.append((record, connector.normalise(records.to_raw(record))))
+        except MappingError as error:
+            quarantined.append((record, error))
+    now = runtime.clock()
+    async with runtime.database.session() as db:
+        for record, trouble in quarantined:
+            set_aside(db, record, now, code=trouble.code, reason=trouble.message, pointer=trouble.pointer)
+        messages = await absorb(db, channel_id, readable, now) if readable else 0
+        await db.commit()
+    return Applied(records=len(stored), messages=messages, quarantined=len(quarantined))
+
+
+def set_aside(
+    db: AsyncSession, record: Record, now: datetime, *, code: str, reason: str, pointer: str | None = None
+) -> None:
+    """Put a record into quarantine, with its reason."""
+    record.state = RecordState.QUARANTINED
+    record.reason_code, record.reason, record.pointer = code, reason, pointer or None
+    db.add(record)
+    record_event(
+        db,
+        EventType.RECORD_QUARANTINED,
+        actor=ACTOR,
+        now=now,
+        channel_id=record.channel_id,
+        subject_id=record.id,
+        code=code,
+    )
+    logger.warning(
+        "record.quarantined",
+        extra={
+            "channel_id": to_public("chan", record.channel_id),
+            "record_id": to_public("rec", record.id),
+            "code": code,
+        },
+    )
+
+
+async def apply_waiting(runtime: Runtime, connector: AnyConnector, channel_id: UUID) -> None:
+    """Apply records that were stored by somebody who died before understanding them."""
+    async with runtime.database.session() as db:
+        left = await records.list_waiting(db, channel_id, states=[RecordState.RECEIVED], limit=500)
+    if left:
+        await apply(runtime, connector, channel_id, left)
+
+
+async def _note_success(runtime: Runtime, channel_id: UUID, page: Page | None) -> None:
+    now = runtime.clock()
+    async with runtime.database.session() as db:
+        channel = await channels.get_channel(db, channel_id, for_update=True)
+        interval = timedelta(seconds=channel.pull_interval) if channel.pull_interval else runtime.config.pull_interval
+        next_pull_at = now if page is not None and page.has_more else now + interval
+        if page is not None and page.next_at is not None and not page.has_more:
+            next_pull_at = min(next_pull_at, max(page.next_at, now + runtime.config.tick_interval))
+        was_failing = channel.failures > 0
+        channel.note_success(now, next_pull_at)
+        db.add(channel)
+        await db.commit()
+    if was_failing:
+        logger.info("channel.recovered", extra={"channel_id": to_public("chan", channel_id)})
+
+
+async def note_failure(runtime: Runtime, channel_id: UUID, error: ConnectorError) -> None:
+    """Do what the class of the error says: wait as long as the mall asked, wait longer each time, or pause."""
+    now = runtime.clock()
+    async with runtime.database.session() as db:
+        channel = await channels.get_channel(db, channel_id, for_update=True)
+        is_news = channel.failures == 0
+        if isinstance(error, AuthenticationError):
+            pause_refused(db, channel, error, now)
+        elif isinstance(error, RateLimitedError):
+            channel.next_pull_at = now + error.retry_after
+        else:
+            channel.note_failure(now, error.message, min(BACK_OFF * 2 ** min(channel.failures, 10), LONGEST_BACK_OFF))
+            if is_news:
+                logger.warning(
+                    "channel.failing",
+                    extra={"channel_id": to_public("chan", channel_id), "code": error.code, "reason": error.message},
+                )
+        db.add(channel)
+        await db.commit()
+
+
+def pause_refused(db: AsyncSession, channel: Channel, error: AuthenticationError, now: datetime) -> None:
+    """Pause a channel whose credentials the mall refuses: once, with one notice, and that channel only."""
+    if not channel.pause("credentials_refused", error.message):
+        return
+    db.add(channel)
+    record_event(
+        db,
+        EventType.CHANNEL_CHANGED,
+        actor=ACTOR,
+        now=now,
+        channel_id=channel.id,
+        subject_id=channel.id,
+        state=channel.state.value,
+        reason_code="credentials_refused",
+    )
+    logger.error(
+        "channel.paused",
+        extra={
+            "channel_id": to_public("chan", channel.id),
+            "connector": channel.connector,
+            "code": error.code,
+            "reason": error.message,
+        },
+    )
+
+
+async def run_pull_job(runtime: Runtime, channel_id: UUID, job_id: UUID | None) -> PullReport:
+    """Pull, and keep the job row that people look at up to date."""
+    if job_id is not None:
+        await _update_job(runtime, job_id, None)
+    report = await pull(runtime, channel_id, job_id=job_id)
+    if job_id is not None:
+        await _update_job(runtime, job_id, report)
+    return report
+
+
+async def _update_job(runtime: Runtime, job_id: UUID, report: PullReport | None) -> None:
+    async with runtime.database.session() as db:
+        job = await db.get(Job, job_id)
+        if job is None:
+            return
+        if report is None:
+            job.start(runtime.clock())
+        else:
+            job.counts = report.as_counts()
+            job.finish(runtime.clock(), code=report.error_code, reason=report.error)
+        db.add(job)
+        await db.commit()
