@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
@@ -223,16 +223,11 @@ class YahooShoppingClient:
         # Renewing before the call takes its slot keeps the distance between two calls of the API.
         tokens = await self._tokens.current()
         try:
-            try:
-                response = await call()
-            except AuthenticationError as error:
-                if error.code not in REFRESHABLE:
-                    raise
-                tokens = await self._tokens.renewed(tokens)
-                response = await call()
-        except ConnectorError as error:
-            error.evidence = _without(tokens["access_token"], error.evidence)
-            raise
+            response = await _without_token(tokens, call)
+        except AuthenticationError as error:
+            if error.code not in REFRESHABLE:
+                raise
+            response = await _without_token(await self._tokens.renewed(tokens), call)
         self._limited_in_a_row = 0
         await self._watch(response)
         return response
@@ -340,6 +335,15 @@ def _sign_of_token(response: httpx.Response, refusal: Refusal) -> str:
     if "expired token" in signs or "token is expired" in signs:
         return "expired_token"
     return "invalid_token" if "invalid_token" in signs else ""
+
+
+async def _without_token(tokens: Mapping[str, str], call: Callable[[], Awaitable[httpx.Response]]) -> httpx.Response:
+    """Make a call whose errors do not show the access token, should the mall repeat it."""
+    try:
+        return await call()
+    except ConnectorError as error:
+        error.evidence = _without(tokens["access_token"], error.evidence)
+        raise
 
 
 def _without(token: str, evidence: str) -> str:

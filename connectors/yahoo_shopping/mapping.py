@@ -67,8 +67,6 @@ def to_inquiry(record: RawRecord) -> Inquiry:
         wire = TopicRecord.model_validate_json(record.payload)
     except ValidationError as error:
         raise _not_understood(error) from None
-    if wire.topic_id != (record.external_id or wire.topic_id):
-        raise MappingError("the payload belongs to another topic", pointer="/topicId")
     if wire.headline and wire.headline.topic_id != wire.topic_id:
         raise MappingError("the list row belongs to another topic", pointer="/headline/topicId")
     try:

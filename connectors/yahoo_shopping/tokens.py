@@ -42,7 +42,11 @@ class AccessTokens:
             settings.auth_base_url,
             context,
             classify=_classify,
-            secrets=(settings.client_secret.get_secret_value(), settings.refresh_token.get_secret_value()),
+            secrets=(
+                settings.client_secret.get_secret_value(),
+                settings.refresh_token.get_secret_value(),
+                self._credentials(),
+            ),
         )
 
     async def aclose(self) -> None:
@@ -94,7 +98,7 @@ class AccessTokens:
             "POST",
             "/yconnect/v2/token",
             operation="token",
-            headers={"Authorization": self._basic()},
+            headers={"Authorization": f"Basic {self._credentials()}"},
             data={"grant_type": "refresh_token", "refresh_token": refresh_token},
         )
         answer = _parse_answer(response)
@@ -108,9 +112,9 @@ class AccessTokens:
             "renew_at": (asked_at + life - min(self._settings.refresh_early, life / 2)).isoformat(),
         }
 
-    def _basic(self) -> str:
+    def _credentials(self) -> str:
         pair = f"{self._settings.client_id}:{self._settings.client_secret.get_secret_value()}"
-        return "Basic " + base64.b64encode(pair.encode()).decode()
+        return base64.b64encode(pair.encode()).decode()
 
 
 def _parse_answer(response: httpx.Response) -> TokenAnswer:

@@ -116,7 +116,8 @@ class TokenDesk:
         return Response(status_code=302, headers={"Location": f"{redirect_uri}?{urlencode(answer)}"})
 
     async def _token(self, request: Request) -> Response:
-        form = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+        async with request.form() as sent:
+            form = {name: value for name, value in sent.items() if isinstance(value, str)}
         if not self._is_client(request.headers.get("authorization", ""), form):
             return _error(self._options.wrong_client_status, "invalid_client")
         match form.get("grant_type"):

@@ -15,7 +15,7 @@ from connectors.yahoo_shopping.simulator.answers import Refused, json_answer
 from connectors.yahoo_shopping.simulator.gate import Gate
 from connectors.yahoo_shopping.simulator.options import Options
 from connectors.yahoo_shopping.simulator.topics import TalkFile, Topic, Topics, Window
-from gateway.sdk.testing import SimulatedClock
+from gateway.sdk.testing import SimulatedClock, SimulatedFile
 
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH"]
 MAX_CHARS = 2000
@@ -35,7 +35,7 @@ _ENCRYPTED_PDF = re.compile(rb"/Encrypt\b")
 class Call:
     """One call that is being answered: its query, and its JSON body if it has one."""
 
-    def __init__(self, request: Request, body: dict[str, Any], file: UploadFile | None) -> None:
+    def __init__(self, request: Request, body: dict[str, Any], file: SimulatedFile | None = None) -> None:
         self.query = request.query_params
         self.body = body
         self.file = file
@@ -217,7 +217,7 @@ class Operations:
         topic = self._topic(call)
         if call.file is None:
             raise self._question("file is required")
-        content = await call.file.read()
+        content = call.file.content
         kind = next((kind for beginning, kind in BEGINNINGS.items() if content.startswith(beginning)), None)
         if topic.service_type == "auc" or not topic.is_private:
             raise self._question("files can not be added to this topic")
@@ -225,8 +225,8 @@ class Operations:
             raise self._question("the file type is invalid")
         if len(content) > self._options.max_file_bytes:
             raise self._question("the file is too large")
-        name, claimed = call.file.filename or "file", call.file.content_type or kind
-        file = self._topics.keep_file(topic, "seller", name, claimed, content, self._now())
+        claimed = call.file.content_type or kind
+        file = self._topics.keep_file(topic, "seller", call.file.name, claimed, content, self._now())
         return json_answer({"objectKey": file.object_key})
 
     async def _file_delete(self, call: Call) -> Response:
@@ -301,10 +301,15 @@ class Operations:
 
 async def _read_call(request: Request) -> Call:
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
-        file = (await request.form()).get("file")
-        return Call(request, {}, file if isinstance(file, UploadFile) else None)
+        async with request.form() as form:
+            part = form.get("file")
+            if not isinstance(part, UploadFile):
+                return Call(request, {})
+            content = await part.read()
+        name, claimed = part.filename or "file", part.content_type or ""
+        return Call(request, {}, SimulatedFile(name=name, content_type=claimed, content=content))
     try:
         body = json.loads(await request.body() or b"{}")
     except ValueError:
         body = {}
-    return Call(request, body if isinstance(body, dict) else {}, None)
+    return Call(request, body if isinstance(body, dict) else {})
