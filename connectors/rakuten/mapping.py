@@ -58,12 +58,13 @@ def to_inquiry(payload: bytes, settings: RakutenSettings) -> Inquiry:
     """
     wire = _parse(payload)
     opened_at = _opened_at(wire)
-    messages = tuple(_to_messages(wire, opened_at, settings))
+    # The first message comes first in the payload, the replies in any order.
+    messages = tuple(sorted(_to_messages(wire, opened_at, settings), key=lambda message: message.sent_at))
     return Inquiry(
         external_id=wire.inquiry_number,
         subject=_subject(wire),
         opened_at=opened_at,
-        updated_at=wire.last_update_date or max(message.sent_at for message in messages),
+        updated_at=max(wire.last_update_date or opened_at, messages[-1].sent_at),
         messages=messages,
         # The masked address is a relay that may change: it is no key of a customer.
         customer=Customer(name=wire.user_name or None, address=wire.user_mask_email or None),
@@ -135,7 +136,7 @@ def _to_messages(wire: WireInquiry, opened_at: datetime, settings: RakutenSettin
         user_name=wire.user_name,
     )
     roles = {"merchant": AuthorRole.SHOP, "user": customer}
-    for reply in _in_order(wire.replies, opened_at):
+    for reply in _distinct(wire.replies):
         yield _to_message(
             reply,
             external_id=f"{wire.inquiry_number}#reply-{reply.id}",
@@ -145,14 +146,14 @@ def _to_messages(wire: WireInquiry, opened_at: datetime, settings: RakutenSettin
         )
 
 
-def _in_order(replies: tuple[WireReply, ...], opened_at: datetime) -> list[WireReply]:
-    """Return the replies by date; one that comes twice is kept once, two of one id cannot be told apart."""
+def _distinct(replies: tuple[WireReply, ...]) -> list[WireReply]:
+    """Return the replies by id; one that comes twice is kept once, two of one id cannot be told apart."""
     known: dict[int, WireReply] = {}
     for index, reply in enumerate(replies):
         if known.setdefault(reply.id, reply) != reply:
             pointer = f"/replies/{index}/id"
             raise MappingError(f"{pointer}: two different replies have one id", pointer=pointer)
-    return sorted(known.values(), key=lambda reply: (reply.reg_date or opened_at, reply.id))
+    return sorted(known.values(), key=lambda reply: reply.id)
 
 
 def _to_message(

@@ -72,7 +72,7 @@ _Attachments = Annotated[tuple[WireAttachment, ...], BeforeValidator(_none_is_em
 class WireReply(_Wire):
     """A message behind the first one; `id` counts within its thread, `is_read` speaks of the other side."""
 
-    id: Annotated[int, Field(ge=0)]
+    id: Annotated[int, Field(ge=0, lt=2**63)]
     message: WireText | None = None
     reg_date: WireTime | None = None
     reply_from: WireText | None = None
