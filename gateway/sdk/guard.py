@@ -12,6 +12,7 @@ import contextlib
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from typing import cast
 
 import httpx
 
@@ -136,8 +137,10 @@ class GuardedTransport(httpx.AsyncBaseTransport):
 
     async def _read(self, response: httpx.Response, request: httpx.Request) -> httpx.Response:
         body = bytearray()
+        # The stream itself: a response made in this process counts as read before anybody has read it.
+        stream = cast("httpx.AsyncByteStream", response.stream)
         try:
-            async for chunk in response.aiter_raw():
+            async for chunk in stream:
                 body += chunk
                 if len(body) >= self._max_answer_bytes:
                     break
