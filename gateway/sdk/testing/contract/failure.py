@@ -277,7 +277,9 @@ class _Mirror(httpx.AsyncBaseTransport):
         body = (await request.aread()).decode(errors="replace")
         # Only what may hold a credential, so that the start of the answer, which is kept as evidence, is all of it.
         headers = " ".join(value for name, value in request.headers.items() if name not in _DULL)
-        return httpx.Response(self._status, text=f"{headers} {request.url} {body}", headers={"retry-after": "3600"})
+        answer = f"{headers} {request.url} {body}".encode()
+        # As a stream, like an answer from a socket: a transport around this one may want to read it itself.
+        return httpx.Response(self._status, headers={"retry-after": "3600"}, stream=httpx.ByteStream(answer))
 
 
 _DULL = {"accept", "accept-encoding", "connection", "content-length", "content-type", "host"}

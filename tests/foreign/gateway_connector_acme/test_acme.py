@@ -1,0 +1,5 @@
+"""All the tests that this package has."""
+
+from gateway.sdk.testing import contract_for
+
+TestAcme = contract_for("acme")
