@@ -19,7 +19,7 @@ from connectors.rakuten.wire import JST
 from gateway.sdk.testing import SimulatedFile
 
 if TYPE_CHECKING:
-    from connectors.rakuten.simulator import RakutenSimulator
+    from connectors.rakuten.simulator import RakutenSimulator, Switches
 
 BASE = "/es/1.0/inquirymng-api"
 JSON = "application/json;charset=UTF-8"
@@ -70,7 +70,6 @@ class SimulatedMall:
 
     def __init__(self, simulator: RakutenSimulator) -> None:
         self._simulator = simulator
-        self._switches = simulator.switches
         self._last_start: datetime | None = None
         self.app = FastAPI(title="Simulated R-Messe", openapi_url=None)
         for method, path, function, handler in (
@@ -86,6 +85,10 @@ class SimulatedMall:
             ("GET", "/es/1.0/license-management/license-key/expiry-date", "license.expiryDate.get", self._expiry),
         ):
             self.app.add_api_route(path, self._guarded(function, handler), methods=[method], response_model=None)
+
+    @property
+    def _switches(self) -> Switches:
+        return self._simulator.switches
 
     def _guarded(self, function: str, handler: Handler) -> Handler:
         async def guarded(request: Request) -> Response:

@@ -312,6 +312,22 @@ async def test_a_page_over_the_malls_bound_makes_the_window_smaller() -> None:
     assert external_ids(pages) == opened
 
 
+async def test_more_rows_in_a_second_than_can_be_reached_are_read_as_far_as_they_go_and_not_claimed() -> None:
+    shop = Shop(page_size=30, max_window_rows=100)
+    crowded = NOW - timedelta(days=1)
+    for number in range(120):
+        shop.opened(str(number), at=crowded)
+    before = shop.opened(at=crowded - timedelta(hours=1))
+
+    pages = await shop.read()
+
+    found = external_ids(pages)
+    assert before in found
+    assert len(found) == 91
+    spans = [span for page in pages for span in page.covered]
+    assert [span for span in spans if span.start <= crowded < span.end] == []
+
+
 async def test_a_404_of_the_list_is_an_empty_page(shop: Shop) -> None:
     shop.mall.switches.answers_empty_list_with_404 = True
 
@@ -557,6 +573,16 @@ async def test_an_upload_that_failed_behind_a_201_sends_no_reply(shop: Shop) -> 
 
     assert caught.value.code == "upload_failed"
     assert shop.mall.thread(number).shop_texts == []
+
+
+async def test_an_upload_without_a_path_has_sent_nothing(mocked: RakutenConnector, router: respx.MockRouter) -> None:
+    router.post("/inquirymng-api/attachment").respond(201, json={"result": {"label": "denpyo.pdf"}})
+    reply = router.post("/inquirymng-api/inquiry/reply")
+
+    with pytest.raises(RetryableError, match="named no path"):
+        await mocked.send(Shop().reply("377001-1", files=(PDF,)))
+
+    assert not reply.called
 
 
 async def test_an_upload_is_tried_again_and_leaves_one_reply(shop: Shop) -> None:

@@ -34,14 +34,14 @@ class Wire:
             headers={"Authorization": authorization(SERVICE_SECRET, LICENSE_KEY)},
         )
 
-    async def list(self, **query: Any) -> dict[str, Any]:
+    async def page(self, **query: Any) -> dict[str, Any]:
         answer = await self.http.get("/inquiries", params={**OCTOBER, **query})
         assert answer.status_code == 200, answer.text
         found: dict[str, Any] = answer.json()
         return found
 
     async def numbers(self, **query: Any) -> list[str]:
-        return [row["inquiryNumber"] for row in (await self.list(**query))["list"]]
+        return [row["inquiryNumber"] for row in (await self.page(**query))["list"]]
 
     async def row(self, number: str) -> dict[str, Any]:
         found: dict[str, Any] = (await self.http.get(f"/inquiry/{number}")).json()["result"]
@@ -159,10 +159,10 @@ async def test_a_follow_up_does_not_move_a_thread_into_a_newer_window(wire: Wire
 
 async def test_pages_hold_ten_rows_newest_first_and_shift_with_a_new_thread(wire: Wire) -> None:
     opened = [wire.mall.customer_writes(str(n), at=NOW - timedelta(hours=20 - n)) for n in range(15)]
-    first = await wire.list()
+    first = await wire.page()
     wire.mall.customer_writes("新しい")
 
-    second = await wire.list(page=2)
+    second = await wire.page(page=2)
 
     assert [row["inquiryNumber"] for row in first["list"]] == opened[:4:-1]
     assert (first["totalCount"], first["totalPageCount"], first["page"]) == (15, 2, 1)
@@ -197,10 +197,10 @@ async def test_pages_and_limits_are_numbers_from_one(wire: Wire, query: dict[str
 
 
 async def test_an_empty_window_and_a_page_past_the_end_are_empty(wire: Wire) -> None:
-    empty = await wire.list()
+    empty = await wire.page()
     wire.mall.customer_writes("一")
 
-    past = await wire.list(page=3)
+    past = await wire.page(page=3)
 
     assert empty == {"totalCount": 0, "totalPageCount": 0, "page": 1, "list": []}
     assert past == {"totalCount": 1, "totalPageCount": 1, "page": 3, "list": []}
