@@ -10,8 +10,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, PostgresDsn, SecretStr, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 
 class ConfigError(Exception):
@@ -105,8 +107,8 @@ class Config(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _is_postgres(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None:
-            TypeAdapter(PostgresDsn).validate_python(value.get_secret_value())
+        if value is not None and not _is_postgres_url(value.get_secret_value()):
+            raise ValueError("it must be an address of the form postgresql://user:password@host/name")
         return value
 
     @cached_property
@@ -120,6 +122,13 @@ class Config(BaseSettings):
         if self.secret_keys:
             return tuple(key.get_secret_value() for key in self.secret_keys)
         return (_kept_key(self.home / "secret.key"),)
+
+
+def _is_postgres_url(text: str) -> bool:
+    try:
+        return make_url(text).get_backend_name() == "postgresql"
+    except ArgumentError:
+        return False
 
 
 def _is_number(word: Any) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, text, tuple_
+from sqlalchemy import func, insert, text, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -46,7 +46,8 @@ async def lock_threads(db: AsyncSession, channel_id: UUID, external_ids: Sequenc
     Everybody who changes cases of a channel in bulk comes through here, so two of them cannot open
     the same thread twice, and locks are taken in one order.
     """
-    await db.execute(
+    connection = await db.connection()
+    await connection.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended(:channel, 0))"), {"channel": f"cases of {channel_id}"}
     )
     query = (
@@ -80,13 +81,14 @@ async def add_references(db: AsyncSession, pairs: Sequence[tuple[UUID, Inquiry]]
         if row is None:
             continue
         if row["is_verified"] and not is_verified:
-            await db.execute(
-                text("UPDATE reference SET is_verified = true WHERE case_id = :c AND kind = :k AND value = :v"),
-                {"c": case_id, "k": kind, "v": value},
+            await db.exec(
+                update(Reference)
+                .where(col(Reference.case_id) == case_id, col(Reference.kind) == kind, col(Reference.value) == value)
+                .values(is_verified=True)
             )
         del rows[case_id, kind, value]
     if rows:
-        await db.execute(insert(Reference), list(rows.values()))
+        await db.exec(insert(Reference), params=list(rows.values()))
 
 
 async def list_references(db: AsyncSession, case_ids: Sequence[UUID]) -> list[Reference]:

@@ -64,4 +64,4 @@ async def claim_due(db: AsyncSession, now: datetime, *, again_after: timedelta, 
         .with_for_update(skip_locked=True)
     )
     claimed = update(Channel).where(col(Channel.id).in_(due)).values(next_pull_at=now + again_after)
-    return list((await db.execute(claimed.returning(col(Channel.id)))).scalars())
+    return list((await db.exec(claimed.returning(col(Channel.id)))).scalars())

@@ -53,7 +53,8 @@ async def place_events(db: AsyncSession) -> int:
     free = await db.scalar(text("SELECT pg_try_advisory_xact_lock(:key)"), params={"key": PLACING_LOCK})
     if not free:
         return 0
-    placed = await db.execute(
+    connection = await db.connection()
+    placed = await connection.execute(
         text(
             """
             WITH waiting AS (
@@ -64,7 +65,7 @@ async def place_events(db: AsyncSession) -> int:
             """
         )
     )
-    return int(placed.rowcount)  # type: ignore[attr-defined]
+    return placed.rowcount
 
 
 async def list_events(

@@ -20,12 +20,13 @@ async def take_slot(db: AsyncSession, key: str, *, interval: timedelta, at_most:
         (True, wait) when the slot is ours after `wait`; (False, wait) when the next slot is further
         away than `at_most`, and then nothing is reserved.
     """
-    await db.execute(
+    connection = await db.connection()
+    await connection.execute(
         text("INSERT INTO request_budget (key, free_at) VALUES (:key, clock_timestamp()) ON CONFLICT DO NOTHING"),
         {"key": key},
     )
     row = (
-        await db.execute(
+        await connection.execute(
             text(
                 """
                 WITH present AS (
@@ -48,7 +49,8 @@ async def take_slot(db: AsyncSession, key: str, *, interval: timedelta, at_most:
 
 async def pause_budget(db: AsyncSession, key: str, duration: timedelta) -> None:
     """Hand out no slot of a budget for `duration`."""
-    await db.execute(
+    connection = await db.connection()
+    await connection.execute(
         text(
             """
             INSERT INTO request_budget (key, free_at) VALUES (:key, clock_timestamp() + :duration)
@@ -67,7 +69,7 @@ async def remember(db: AsyncSession, entry: MemoEntry, now: datetime) -> bytes |
         set_={"value": put.excluded.value, "expires_at": put.excluded.expires_at},
         where=col(MemoEntry.expires_at) <= now,
     )
-    if (await db.execute(put.returning(col(MemoEntry.key)))).first() is not None:
+    if (await db.exec(put.returning(col(MemoEntry.key)))).first() is not None:
         return None
     return await recall(db, entry.channel_id, entry.key, now)
 
@@ -83,7 +85,7 @@ async def recall(db: AsyncSession, channel_id: UUID, key: str, now: datetime) ->
 async def replace(db: AsyncSession, entry: MemoEntry) -> None:
     """Store a memo, whatever was there."""
     put = insert(MemoEntry).values(**entry.model_dump())
-    await db.execute(
+    await db.exec(
         put.on_conflict_do_update(
             index_elements=["channel_id", "key"],
             set_={"value": put.excluded.value, "expires_at": put.excluded.expires_at},
@@ -93,7 +95,7 @@ async def replace(db: AsyncSession, entry: MemoEntry) -> None:
 
 async def forget(db: AsyncSession, channel_id: UUID, key: str) -> None:
     """Remove a memo."""
-    await db.execute(delete(MemoEntry).where(col(MemoEntry.channel_id) == channel_id, col(MemoEntry.key) == key))
+    await db.exec(delete(MemoEntry).where(col(MemoEntry.channel_id) == channel_id, col(MemoEntry.key) == key))
 
 
 async def take_permit(
@@ -101,7 +103,7 @@ async def take_permit(
 ) -> timedelta:
     """Count one use of a token bucket (generic cell rate algorithm); zero means granted, else the wait."""
     bucket = MemoEntry(channel_id=channel_id, key=key, free_at=now, expires_at=now + per)
-    await db.execute(insert(MemoEntry).values(**bucket.model_dump()).on_conflict_do_nothing())
+    await db.exec(insert(MemoEntry).values(**bucket.model_dump()).on_conflict_do_nothing())
     query = select(MemoEntry).where(MemoEntry.channel_id == channel_id, MemoEntry.key == key).with_for_update()
     entry = (await db.exec(query.execution_options(populate_existing=True))).one()
     free_at = max(entry.free_at or now, now)
@@ -117,5 +119,5 @@ async def take_permit(
 
 async def drop_expired(db: AsyncSession, now: datetime) -> None:
     """Remove memos and idempotency keys that have expired."""
-    await db.execute(delete(MemoEntry).where(col(MemoEntry.expires_at) <= now))
-    await db.execute(delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now))
+    await db.exec(delete(MemoEntry).where(col(MemoEntry.expires_at) <= now))
+    await db.exec(delete(IdempotencyKey).where(col(IdempotencyKey.expires_at) <= now))

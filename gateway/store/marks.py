@@ -19,7 +19,7 @@ _OPPOSITE = {Mark.COMPLETED: Mark.REOPENED, Mark.REOPENED: Mark.COMPLETED}
 async def want(db: AsyncSession, mark: ThreadMark) -> None:
     """Queue a mark; an older wish for the same flag that still waits is replaced."""
     flags = {mark.mark, _OPPOSITE.get(mark.mark, mark.mark)}
-    await db.execute(
+    await db.exec(
         update(ThreadMark)
         .where(
             col(ThreadMark.case_id) == mark.case_id,

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -28,7 +29,7 @@ async def unseen(db: AsyncSession, channel_id: UUID, raws: Sequence[RawRecord]) 
     newest = (
         select(Record.external_id, Record.version)
         .where(Record.channel_id == channel_id, col(Record.external_id).in_(keys))
-        .distinct(col(Record.external_id))
+        .ext(distinct_on(col(Record.external_id)))
         .order_by(col(Record.external_id), col(Record.id).desc())
     )
     known: dict[str, str] = dict((await db.exec(newest)).all())
@@ -61,7 +62,7 @@ async def save(
         }
         for raw in raws
     ]
-    await db.execute(insert(Record), rows)
+    await db.exec(insert(Record), params=rows)
     return [Record(**row) for row in rows]
 
 

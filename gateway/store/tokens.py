@@ -40,7 +40,7 @@ async def claim_key(db: AsyncSession, entry: IdempotencyKey, *, stale_before: da
             .on_conflict_do_nothing(index_elements=["token_id", "key"])
             .returning(col(IdempotencyKey.key))
         )
-        if (await db.execute(claimed)).first() is not None:
+        if (await db.exec(claimed)).first() is not None:
             return None
         query = select(IdempotencyKey).where(IdempotencyKey.token_id == entry.token_id, IdempotencyKey.key == entry.key)
         present = (await db.exec(query.with_for_update().execution_options(populate_existing=True))).first()
@@ -58,6 +58,6 @@ async def claim_key(db: AsyncSession, entry: IdempotencyKey, *, stale_before: da
 
 async def release_key(db: AsyncSession, token_id: UUID, key: str) -> None:
     """Give a key back whose request changed nothing."""
-    await db.execute(
+    await db.exec(
         delete(IdempotencyKey).where(col(IdempotencyKey.token_id) == token_id, col(IdempotencyKey.key) == key)
     )

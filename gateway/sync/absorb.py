@@ -222,21 +222,21 @@ def _message_row(case: Case, record: Record, message: Utterance, now: datetime) 
 async def _write(batch: _Batch) -> None:
     """Write each table once; cases that were opened come first, since everything else points at them."""
     if batch.opened:
-        await batch.db.execute(insert(Case), [case.model_dump() for case in batch.opened])
+        await batch.db.exec(insert(Case), params=[case.model_dump() for case in batch.opened])
     await batch.db.flush()
     if batch.messages:
-        await batch.db.execute(insert(Message), list(batch.messages.values()))
+        await batch.db.exec(insert(Message), params=list(batch.messages.values()))
     if batch.attachments:
-        await batch.db.execute(insert(Attachment), batch.attachments)
+        await batch.db.exec(insert(Attachment), params=batch.attachments)
     if batch.events:
-        await batch.db.execute(insert(Event), batch.events)
+        await batch.db.exec(insert(Event), params=batch.events)
 
 
 async def _mark_applied(batch: _Batch, applied: Sequence[Record]) -> None:
     """Write the outcome of the records; they may stem from another transaction, so by key."""
-    await batch.db.execute(
+    await batch.db.exec(
         update(Record).execution_options(synchronize_session=False),
-        [
+        params=[
             {
                 "id": record.id,
                 "state": RecordState.APPLIED,
