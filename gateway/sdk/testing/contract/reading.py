@@ -240,9 +240,8 @@ class ReadingContract(ContractPart):
         while pages[-1].has_more:
             pages.append(await rig.connector.fetch(pages[-1].cursor))
         versions = [one.version for page in pages for one in page.records if one.external_id == external_id]
-
-    assert versions, "a record that can be read names its thread in `external_id`"
-    return versions[0]
+        assert versions, "a record that can be read names its thread in `external_id`"
+        return versions[0]
 
 
 def expire_credentials(rig: Rig) -> None:
