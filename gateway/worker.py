@@ -7,10 +7,12 @@ import contextlib
 import logging
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
 
 import psycopg
-from procrastinate import PsycopgConnector
+from procrastinate import JobContext, PsycopgConnector
 
 from gateway.config import Config
 from gateway.db import Database
@@ -72,6 +74,52 @@ async def run(runtime: Runtime, *, install_signal_handlers: bool = True) -> None
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedJob:
+    """A job that `drain` ran: its task, its arguments, and whether it ended in an error that nobody foresaw."""
+
+    task: str
+    arguments: dict[str, Any]
+    has_failed: bool
+
+
+async def drain(runtime: Runtime, on_job: Callable[[FinishedJob], None] = lambda _job: None) -> list[FinishedJob]:
+    """Run the jobs whose time has come until none is left, and return them; the queue has to be open.
+
+    Jobs that another worker holds the lock for are left to it.
+    """
+    config = runtime.config
+    finished: list[FinishedJob] = []
+
+    async def note(call_next: Callable[[], Awaitable[Any]], context: JobContext, _worker: object) -> Any:
+        has_failed = True
+        try:
+            result = await call_next()
+            has_failed = False
+        finally:
+            finished.append(FinishedJob(context.job.task_name, dict(context.job.task_kwargs), has_failed))
+            on_job(finished[-1])
+        return result
+
+    # A job can leave another behind that the round has no hand for any more, so the last round is an empty one.
+    done_before = -1
+    while len(finished) > done_before:
+        done_before = len(finished)
+        await app.run_worker_async(
+            name=runtime.worker,
+            concurrency=config.concurrency,
+            wait=False,
+            listen_notify=False,
+            delete_jobs="successful",
+            additional_context={RUNTIME: runtime},
+            worker_middleware=[note],
+            update_heartbeat_interval=config.stalled_after.total_seconds() / 3,
+            stalled_worker_timeout=config.stalled_after.total_seconds(),
+            shutdown_graceful_timeout=config.lease.total_seconds(),
+        )
+    return finished
 
 
 async def _keep_schedule(runtime: Runtime) -> None:
