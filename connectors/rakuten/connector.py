@@ -100,9 +100,9 @@ class RakutenConnector(Connector[RakutenSettings]):
         size = self.settings.page_size
         try:
             listed = await self._client.list_inquiries(
-                # The mall counts whole seconds: the window grows to them, so that two neighbours overlap.
+                # Whole seconds, and nobody knows whether the last one belongs to the window: neighbours overlap.
                 step.start,
-                _end_of_second(step.end),
+                step.end + timedelta(seconds=1),
                 page=step.position,
                 limit=size,
             )
@@ -225,7 +225,3 @@ def _page(records: tuple[RawRecord, ...], reading: ListCursor, now: datetime, co
     has_more = reading.has_more(now)
     next_at = None if has_more else reading.next_at(now)
     return Page(records=records, cursor=str(reading), has_more=has_more, covered=covered, next_at=next_at)
-
-
-def _end_of_second(at: datetime) -> datetime:
-    return at.replace(microsecond=0) + timedelta(seconds=1) if at.microsecond else at

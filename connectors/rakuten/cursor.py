@@ -62,8 +62,8 @@ class ListCursor:
     ) -> tuple[ListCursor, tuple[Span, ...]]:
         """Return the cursor after `step` was read, and the spans that are now read to their last page."""
         sweeps, spans = self._sweeps.advance(step, now, next_position=next_position, total=total)
-        moved = replace(self, _sweeps=sweeps)
-        return (moved._widened(step) if spans else moved), spans
+        # A narrowed window that was read stays here without effect: no later one ends where it does.
+        return replace(self, _sweeps=sweeps), spans
 
     def halve(self, step: Step, now: datetime) -> ListCursor:
         """Return the cursor that reads the younger half of `step`'s window from its first page, the rest after it."""
@@ -78,10 +78,6 @@ class ListCursor:
     def next_at(self, now: datetime) -> datetime:
         """When the next sweep is due, not before `now`."""
         return self._sweeps.next_at(now)
-
-    def _widened(self, step: Step) -> ListCursor:
-        rest = {name: one for name, one in self._narrowed.items() if name != step.sweep.name}
-        return replace(self, _narrowed=rest)
 
 
 def can_halve(step: Step) -> bool:

@@ -243,10 +243,23 @@ async def test_dates_go_out_as_japan_time_without_offset(mocked: RakutenConnecto
     query = route.calls.last.request.url.params
     assert dict(query) == {
         "fromDate": "2026-09-29T12:00:00",
-        "toDate": "2026-10-06T12:00:00",
+        "toDate": "2026-10-06T12:00:01",
         "limit": "100",
         "page": "1",
     }
+
+
+async def test_neighbouring_windows_overlap_since_nobody_knows_whether_their_ends_belong_to_them(
+    mocked: RakutenConnector, router: respx.MockRouter
+) -> None:
+    empty = {"totalCount": 0, "totalPageCount": 0, "page": 1, "list": []}
+    route = router.get("/inquirymng-api/inquiries").respond(json=empty)
+
+    younger = await mocked.fetch(None)
+    await mocked.fetch(younger.cursor)
+
+    first, second = (call.request.url.params for call in route.calls)
+    assert second["toDate"] > first["fromDate"]
 
 
 async def test_windows_keep_within_31_days_and_leave_no_gap_back_to_a_year(shop: Shop) -> None:
