@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.sdk.page import Span
 
@@ -36,24 +37,39 @@ class Sweep:
     list_key: str = "created"
 
 
+# A damaged cursor may hold any time at all; with these bounds no reach and no window leaves the calendar.
+_Time = Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), le=datetime(2200, 1, 1, tzinfo=UTC))]
+
+
 class _Pass(BaseModel):
     """A pass under way: it began at `started_at`; the window ends at `end`; `position` is the mall's page or row."""
 
     model_config = ConfigDict(frozen=True)
 
-    started_at: AwareDatetime
-    end: AwareDatetime
-    position: int = 1
+    started_at: _Time
+    end: _Time
+    position: Annotated[int, Field(ge=1)] = 1
     total: int | None = None
     restarts: int = 0
+
+    def is_within(self, sweep: Sweep) -> bool:
+        """Whether the pass stands where one of `sweep` can stand; after a changed reach or damage it may not."""
+        return self.started_at - sweep.reach < self.end <= self.started_at - sweep.skip
 
 
 class _State(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: int = 1
-    finished: dict[str, AwareDatetime] = {}
+    finished: dict[str, _Time] = {}
     passes: dict[str, _Pass] = {}
+
+    def only(self, sweeps: Sequence[Sweep]) -> _State:
+        """Return what belongs to `sweeps`: others were there before an upgrade, and their passes would never end."""
+        known = {sweep.name: sweep for sweep in sweeps}
+        finished = {name: time for name, time in self.finished.items() if name in known}
+        passes = {name: one for name, one in self.passes.items() if name in known and one.is_within(known[name])}
+        return self.model_copy(update={"finished": finished, "passes": passes})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +100,7 @@ class SweepCursor:
                 state = _State()
         if state.version != _State().version:
             state = _State()
-        return cls(sweeps, state)
+        return cls(sweeps, state.only(sweeps))
 
     def __str__(self) -> str:
         return self._state.model_dump_json(exclude_none=True)
