@@ -106,7 +106,8 @@ class MallClient:
         self._classify = classify
         self._interval = request_interval
         self._read_attempts = read_attempts
-        self._secrets = tuple(secret for secret in secrets if secret)
+        # An address or a header is sent without the blanks around it, and quoted so in errors.
+        self._secrets = tuple({form for secret in secrets for form in (secret, secret.strip()) if form})
         self._http = httpx.AsyncClient(
             base_url=base_url,
             transport=context.transport,
@@ -180,9 +181,7 @@ class MallClient:
         raise failure
 
     async def _exchange(self, call: _Call, request: Mapping[str, Any]) -> httpx.Response:
-        outgoing = self._http.build_request(call.method, call.path, **request)
-        if self._authorise:
-            await self._authorise(outgoing)
+        outgoing = await self._outgoing(call, request)
         response = await self._http.send(outgoing, stream=True)
         try:
             body = bytearray()
@@ -193,10 +192,20 @@ class MallClient:
         finally:
             await response.aclose()
         # The decoded body is handed on as a complete response, so that callers may use .json() and .content.
-        headers = httpx.Headers(
-            [(k, v) for k, v in response.headers.multi_items() if k not in {"content-encoding", "content-length"}]
-        )
+        # Headers go on as bytes, since a mall may put anything into them.
+        dropped = {b"content-encoding", b"content-length"}
+        headers = [(name, value) for name, value in response.headers.raw if name.lower() not in dropped]
         return httpx.Response(response.status_code, headers=headers, content=bytes(body), request=outgoing)
+
+    async def _outgoing(self, call: _Call, request: Mapping[str, Any]) -> httpx.Request:
+        try:
+            outgoing = self._http.build_request(call.method, call.path, **request)
+        except httpx.InvalidURL as error:
+            message = f"{call.operation}: {self.redact(str(error))}; check the address in the settings and the ids"
+            raise RejectedError(message, code="invalid_address") from None
+        if self._authorise:
+            await self._authorise(outgoing)
+        return outgoing
 
     def _too_large(self, call: _Call) -> ConnectorError:
         message = f"{call.method} {call.operation}: the answer is larger than {call.max_bytes:,} bytes"
@@ -249,4 +258,7 @@ class MallClient:
         return self._context.now()
 
     def _evidence(self, response: httpx.Response) -> str:
-        return self.redact(response.text)[:EVIDENCE_CHARS]
+        # A token may be younger than `secrets`; it stands in the request that carried it.
+        token = response.request.headers.get("authorization", "").rpartition(" ")[2]
+        text = response.text.replace(token, "***") if token else response.text
+        return self.redact(text)[:EVIDENCE_CHARS]
