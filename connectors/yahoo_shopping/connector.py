@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from connectors.yahoo_shopping import advice
 from connectors.yahoo_shopping.capabilities import CAPABILITIES, REPLY_LIMITS
@@ -72,8 +73,12 @@ class YahooShoppingConnector(Connector[YahooShoppingSettings]):
 
     def __init__(self, settings: YahooShoppingSettings, context: ChannelContext) -> None:
         super().__init__(settings, context)
-        self._client = YahooShoppingClient(settings, context)
         self._sweeps = sweeps_of(settings)
+
+    @cached_property
+    def _client(self) -> YahooShoppingClient:
+        # Only when it is needed: understanding a record and checking a reply happen often and ask nobody.
+        return YahooShoppingClient(self.settings, self.context)
 
     @property
     def limits(self) -> Capabilities:
@@ -95,7 +100,8 @@ class YahooShoppingConnector(Connector[YahooShoppingSettings]):
 
     async def aclose(self) -> None:
         """Close connections."""
-        await self._client.aclose()
+        if "_client" in vars(self):
+            await self._client.aclose()
 
     # Reading
 

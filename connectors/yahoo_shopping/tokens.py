@@ -10,6 +10,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import httpx
 from pydantic import BaseModel, Field, ValidationError
@@ -38,20 +39,25 @@ class AccessTokens:
         self._settings = settings
         self._context = context
         self._held: Mapping[str, str] = {}
-        self._http = MallClient(
-            settings.auth_base_url,
-            context,
+
+    @cached_property
+    def _http(self) -> MallClient:
+        # Only when it is needed: most instances find a token that is still good.
+        return MallClient(
+            self._settings.auth_base_url,
+            self._context,
             classify=_classify,
             secrets=(
-                settings.client_secret.get_secret_value(),
-                settings.refresh_token.get_secret_value(),
+                self._settings.client_secret.get_secret_value(),
+                self._settings.refresh_token.get_secret_value(),
                 self._credentials(),
             ),
         )
 
     async def aclose(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
+        if "_http" in vars(self):
+            await self._http.aclose()
 
     async def current(self) -> Mapping[str, str]:
         """Return tokens that are good for some minutes, renewing them if needed.
