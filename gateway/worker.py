@@ -115,6 +115,8 @@ async def drain(runtime: Runtime, on_job: Callable[[FinishedJob], None] = lambda
             delete_jobs="successful",
             additional_context={RUNTIME: runtime},
             worker_middleware=[note],
+            # A stop has to end the whole drain, not one round of it: it comes as a cancellation.
+            install_signal_handlers=False,
             update_heartbeat_interval=config.stalled_after.total_seconds() / 3,
             stalled_worker_timeout=config.stalled_after.total_seconds(),
             shutdown_graceful_timeout=config.lease.total_seconds(),
