@@ -125,11 +125,12 @@ async def _strike(fault: Fault, answer: list[Message], scope: Scope, send: Send)
             await _send(send, fault.status, list(fault.headers.items()), fault.body)
         case FaultKind.GARBLE:
             body = b"".join(message.get("body", b"") for message in answer)
-            await _send(send, answer[0]["status"], [("content-type", "application/json")], body[: len(body) // 2] + b"\xff{")
+            damaged = body[: len(body) // 2] + b"\xff{"
+            await _send(send, answer[0]["status"], [("content-type", "application/json")], damaged)
         case FaultKind.CUT_MIDWAY:
             body = b"".join(message.get("body", b"") for message in answer)
-            start = {**answer[0], "headers": [*_without_length(answer[0]["headers"]), (b"content-length", str(len(body)).encode())]}
-            await send(start)
+            length = (b"content-length", str(len(body)).encode())
+            await send({**answer[0], "headers": [*_without_length(answer[0]["headers"]), length]})
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
             await _abort(fault, scope)
         case _:

@@ -86,9 +86,7 @@ async def no_sleep(seconds: float) -> None:
     """Return at once, whatever the wait."""
 
 
-def memory_context(
-    now: Callable[[], datetime], transport: httpx.AsyncBaseTransport | None = None
-) -> ChannelContext:
+def memory_context(now: Callable[[], datetime], transport: httpx.AsyncBaseTransport | None = None) -> ChannelContext:
     """Return a context with nothing behind it, by the clock `now`; waits return at once."""
     return ChannelContext(
         channel_id="chan_00000000000000000000000000",

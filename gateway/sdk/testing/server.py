@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
@@ -55,16 +56,20 @@ def simulator_server(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) ->
 
 @contextlib.asynccontextmanager
 async def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve `app` while the block runs and yield its address, such as `http://127.0.0.1:40123`."""
+    """Serve `app` while the block runs and yield its address, such as `http://127.0.0.1:40123`.
+
+    Raises:
+        OSError: the port is taken, or the address is not this machine's.
+    """
+    # Bound here, since a server that cannot bind would end the whole process.
+    listening = socket.create_server((host, port))
     server = simulator_server(app, host=host, port=port)
-    task = asyncio.create_task(server.serve())
+    task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
         await _until(lambda: server.started or task.done())
         if task.done():
             await task
-            raise RuntimeError(f"the simulator could not listen on {host}:{port}")
-        bound = server.servers[0].sockets[0].getsockname()[1]
-        yield f"http://{host}:{bound}"
+        yield f"http://{host}:{listening.getsockname()[1]}"
     finally:
         server.should_exit = True
         server.force_exit = True
@@ -72,5 +77,5 @@ async def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> As
 
 
 async def _until(is_true: Callable[[], bool]) -> None:
-    while not is_true():
+    while not is_true():  # noqa: ASYNC110 - uvicorn tells its start by a flag alone
         await asyncio.sleep(0.005)

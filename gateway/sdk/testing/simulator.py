@@ -52,7 +52,7 @@ class SimulatedThread:
 
     external_id: str
     messages: tuple[SimulatedMessage, ...]
-    flags: MallFlags = MallFlags()
+    flags: MallFlags = field(default_factory=MallFlags)
 
     @property
     def shop_texts(self) -> list[str]:
@@ -247,9 +247,7 @@ def _control(simulator: Simulator) -> FastAPI:
             for file in said.files
         ]
         return {
-            "external_id": simulator.customer_writes(
-                said.text, thread_id=said.thread_id, files=files, order=said.order
-            )
+            "external_id": simulator.customer_writes(said.text, thread_id=said.thread_id, files=files, order=said.order)
         }
 
     @app.get("/_simulator/settings")
