@@ -65,7 +65,7 @@ class Connector(ABC, Generic[S]):
         """The capabilities of this channel, where a setting changes what `capabilities` declares."""
         return self.capabilities
 
-    async def aclose(self) -> None:  # noqa: B027 - most connectors have a client to close, some have none
+    async def aclose(self) -> None:
         """Close connections."""
 
     # Reading
@@ -161,7 +161,10 @@ class Connector(ABC, Generic[S]):
         raise NotImplementedError(f"{self.key} receives no webhooks")
 
     async def acknowledge(
-        self, request: WebhookRequest, reception: Reception, stored: Sequence[StoredRecord]
+        self,
+        request: WebhookRequest,  # noqa: ARG002 - the plain answer needs nothing of it
+        reception: Reception,  # noqa: ARG002
+        stored: Sequence[StoredRecord],  # noqa: ARG002
     ) -> WebhookResponse:
         """Return the answer to a request whose records are stored."""
         return WebhookResponse(status=202)
