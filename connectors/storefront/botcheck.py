@@ -34,8 +34,8 @@ class BotVerdictKind(StrEnum):
 class BotCheck(Protocol):
     """A service that judges the token which its script put into the page."""
 
-    async def verify(self, token: str, *, client_ip: str | None) -> BotVerdictKind:
-        """Judge `token`, once: a token cannot be judged twice."""
+    async def verify(self, token: str, *, submission_id: str, client_ip: str | None) -> BotVerdictKind:
+        """Judge `token` for one submission: another submission cannot use it again, a repetition of this one can."""
 
 
 class _NoBudget:
@@ -58,15 +58,15 @@ class Turnstile:
     settings: StorefrontSettings
     context: ChannelContext
 
-    async def verify(self, token: str, *, client_ip: str | None) -> BotVerdictKind:
+    async def verify(self, token: str, *, submission_id: str, client_ip: str | None) -> BotVerdictKind:
         if not 0 < len(token) <= MAX_TOKEN_CHARS:
             return BotVerdictKind.REFUSED
         secret = self.settings.bot_check_secret.get_secret_value() if self.settings.bot_check_secret else ""
         question = {
             "secret": secret,
             "response": token,
-            # The same key for the same token: our own second try is no reuse.
-            "idempotency_key": str(uuid.uuid5(uuid.NAMESPACE_OID, token)),
+            # The token alone would let one token serve many submissions, a random key none after a crash.
+            "idempotency_key": str(uuid.uuid5(uuid.NAMESPACE_OID, f"{submission_id}.{token}")),
         }
         if client_ip and self.settings.bot_check_sends_ip:
             question["remoteip"] = client_ip

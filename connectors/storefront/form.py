@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 from python_multipart.exceptions import MultipartParseError
 from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
@@ -197,7 +198,7 @@ class BrowserForm:
         if str(members.get(self.settings.form_honeypot) or "").strip():
             suspicion = "honeypot"
         else:
-            suspicion = await self._require_person(submission, request.client_ip)
+            suspicion = await self._require_person(submission, submission_id, request.client_ip)
         await self._spend(claims, submission_id)
         if suspicion is None and (
             spam_score(submission, max_links=self.settings.form_max_links) >= self.settings.form_spam_limit
@@ -258,11 +259,13 @@ class BrowserForm:
             "gateway_form": origin.model_dump(mode="json"),
         }
 
-    async def _require_person(self, submission: FormSubmission, client_ip: str | None) -> str | None:
+    async def _require_person(
+        self, submission: FormSubmission, submission_id: str, client_ip: str | None
+    ) -> str | None:
         if self.settings.bot_check == "none":
             return None
         check = BOT_CHECKS[self.settings.bot_check](self.settings, self.context)
-        match await check.verify(submission.bot_token, client_ip=client_ip):
+        match await check.verify(submission.bot_token, submission_id=submission_id, client_ip=client_ip):
             case BotVerdictKind.PASSED:
                 return None
             case BotVerdictKind.REFUSED:
@@ -414,9 +417,10 @@ async def _read(request: WebhookRequest, media_type: str) -> tuple[dict[str, Any
 
 
 def _read_json(body: bytes) -> dict[str, Any]:
+    # Unlike the standard library's reader, this one refuses lone surrogates, which no text may hold.
     try:
-        members = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        members = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
         raise RefusalError("malformed") from error
     if not isinstance(members, dict):
         raise RefusalError("malformed")
@@ -427,14 +431,14 @@ async def _read_multipart(request: WebhookRequest) -> tuple[dict[str, Any], list
     async def stream() -> AsyncGenerator[bytes, None]:
         yield request.body
 
-    parser = MultiPartParser(
-        Headers({"content-type": request.headers["content-type"]}),
-        stream(),
-        max_files=MAX_PARTS,
-        max_fields=MAX_PARTS,
-        max_part_size=MAX_TEXT_BYTES,
-    )
     try:
+        parser = MultiPartParser(
+            Headers({"content-type": request.headers["content-type"]}),
+            stream(),
+            max_files=MAX_PARTS,
+            max_fields=MAX_PARTS,
+            max_part_size=MAX_TEXT_BYTES,
+        )
         form = await parser.parse()
     except (MultiPartException, MultipartParseError, ValueError, LookupError) as error:
         raise RefusalError("malformed") from error
