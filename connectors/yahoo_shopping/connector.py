@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from connectors.yahoo_shopping import advice
 from connectors.yahoo_shopping.capabilities import CAPABILITIES, REPLY_LIMITS
@@ -153,22 +154,16 @@ class YahooShoppingConnector(Connector[YahooShoppingSettings]):
         )
 
     async def complete(self, record: RawRecord) -> RawRecord:
-        """Read the topic of a list row."""
+        """Read the topic of a list row; a listed topic that the mall then denies is set aside alone, with its row."""
         if record.external_id is None or not record.is_headline:
             return record
-        detail = await self._client.get_topic(record.external_id)
+        detail = await self._find_topic(record.external_id)
         return to_topic_record(record.external_id, detail, headline=record)
 
     async def fetch_inquiry(self, external_id: str) -> RawRecord | None:
         """Read one topic as it is now; the customer's key is known only from the list and is missing here."""
-        try:
-            detail = await self._client.get_topic(external_id)
-        except RejectedError as error:
-            # The topic is the only thing in this call that the mall can object to; a platform code is another matter.
-            if error.status in {400, 404} and not error.code.startswith("px-"):
-                return None
-            raise
-        return to_topic_record(external_id, detail)
+        detail = await self._find_topic(external_id)
+        return None if detail is None else to_topic_record(external_id, detail)
 
     async def download(self, attachment: Attachment, *, max_bytes: int) -> DownloadedFile:
         """Return the bytes of a file."""
@@ -239,6 +234,15 @@ class YahooShoppingConnector(Connector[YahooShoppingSettings]):
         return [await self._mark(mark, external_id) for external_id in external_ids]
 
     # Parts
+
+    async def _find_topic(self, topic_id: str) -> dict[str, Any] | None:
+        try:
+            return await self._client.get_topic(topic_id)
+        except RejectedError as error:
+            # The topic is the only thing in this call that the mall can object to; a platform code is another matter.
+            if error.status in {400, 404} and not error.code.startswith("px-"):
+                return None
+            raise
 
     async def _list(self, step: Step) -> TopicList:
         if step.sweep.list_key == UNANSWERED:

@@ -50,10 +50,10 @@ def to_headline_record(row: Any) -> RawRecord:
     )
 
 
-def to_topic_record(topic_id: str, detail: Mapping[str, Any], *, headline: RawRecord | None = None) -> RawRecord:
+def to_topic_record(topic_id: str, detail: Mapping[str, Any] | None, *, headline: RawRecord | None = None) -> RawRecord:
     """Return the record of a whole topic, with the headline's version if it came from one."""
     row = json.loads(headline.payload) if headline else None
-    payload = _json({"topicId": topic_id, "headline": row, "detail": _without_thumbnails(detail)})
+    payload = _json({"topicId": topic_id, "headline": row, "detail": detail and _without_thumbnails(detail)})
     return RawRecord(payload=payload, external_id=topic_id, version=headline.version if headline else "")
 
 

@@ -71,13 +71,13 @@ class YahooRig(Rig):
             Fault(operation=path, body=body if isinstance(body, bytes) else json.dumps(body).encode(), **members)
         )
 
-    def put_on_hour(self, text: str = "在庫はありますか？", *, is_private: bool = True) -> str:
+    def ask(self, text: str = "在庫はありますか？", *, is_private: bool = True) -> str:
         external_id = self.simulator.customer_writes(text)
         self.simulator.topics.all[external_id].is_private = is_private
         return external_id
 
     async def opened(self, *, is_private: bool = True) -> str:
-        external_id = self.put_on_hour(is_private=is_private)
+        external_id = self.ask(is_private=is_private)
         await self.read_after(timedelta(minutes=5))
         return external_id
 
@@ -537,7 +537,7 @@ async def test_a_parent_category_cannot_start_a_topic(rig: YahooRig) -> None:
 
 
 async def test_an_unreadable_row_and_half_an_emoji_do_not_spoil_their_page(rig: YahooRig) -> None:
-    good = rig.put_on_hour()
+    good = rig.ask()
     row = rig.simulator.topics.all[good].row()
     rows = [None, {**row, "topicId": 5}, {**row, "title": "\ud83d"}, row]
     body = {"summary": {"filter": 7, "topic": {"start": 1, "end": 4, "count": 4}}, "headlines": rows}
@@ -550,6 +550,20 @@ async def test_an_unreadable_row_and_half_an_emoji_do_not_spoil_their_page(rig: 
         with pytest.raises(MappingError):
             rig.connector.normalise(await rig.connector.complete(record))
     assert rig.connector.normalise(await rig.connector.complete(page.records[3])).external_id == good
+
+
+async def test_a_listed_topic_that_the_mall_then_denies_is_set_aside_alone(rig: YahooRig) -> None:
+    denied, good = rig.ask("一件目です。"), rig.ask("二件目です。")
+    (row,) = [one for one in (await rig.connector.fetch(None)).records if one.external_id == denied]
+    rig.fault(DETAIL, status=400, body={"error": {"reason": "topicId is invalid"}})
+
+    whole = await rig.connector.complete(row)
+    await rig.read()
+
+    assert (whole.external_id, whole.version) == (denied, row.version)
+    with pytest.raises(MappingError, match="/detail"):
+        rig.connector.normalise(whole)
+    assert good in rig.inquiries
 
 
 async def test_a_list_that_promises_rows_and_shows_none_is_not_taken_for_read(rig: YahooRig) -> None:
@@ -760,7 +774,7 @@ async def test_files_wait_until_a_public_topic_is_private(rig: YahooRig) -> None
 
 
 async def test_files_cannot_go_to_an_auction_topic(rig: YahooRig) -> None:
-    external_id = rig.put_on_hour()
+    external_id = rig.ask()
     rig.simulator.topics.all[external_id].service_type = "auc"
     await rig.read_after(timedelta(minutes=5))
 
