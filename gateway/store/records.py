@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -131,3 +131,11 @@ async def list_for_replay(
     if after is not None:
         query = query.where(col(Record.id) > after)
     return list((await db.exec(query)).all())
+
+
+async def count_for_replay(db: AsyncSession, channel_ids: Sequence[UUID], *, only_quarantined: bool) -> int:
+    """Return how many records a replay of these channels is going to apply."""
+    query = select(func.count()).select_from(Record).where(col(Record.channel_id).in_(channel_ids))
+    if only_quarantined:
+        query = query.where(Record.state == RecordState.QUARANTINED)
+    return (await db.exec(query)).one()
