@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 from connectors.storefront.answers import RefusalError, refuse
 from connectors.storefront.client import CallbackClient
 from connectors.storefront.files import ALLOWED_TYPES
-from connectors.storefront.form import MAX_BODY_BYTES as MAX_FORM_BYTES
 from connectors.storefront.form import BrowserForm
 from connectors.storefront.intake import MAX_BODY_BYTES, ServerIntake
 from connectors.storefront.mapping import to_inquiry, to_wire_reply, to_wire_status
 from connectors.storefront.settings import MAX_FILE_BYTES, StorefrontSettings
+from connectors.storefront.submission import MAX_BODY_BYTES as MAX_FORM_BYTES
 from connectors.storefront.told import ToldStatuses
 from connectors.storefront.uploads import Uploads
 from connectors.storefront.wire import CallbackEvent, CallbackTest

@@ -8,33 +8,26 @@ import hmac
 import ipaddress
 import json
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NoReturn
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
-from pydantic_core import from_json
-from python_multipart.exceptions import MultipartParseError
-from starlette.datastructures import Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
 
 from connectors.storefront.answers import FieldError, RefusalError, answer, require_method
 from connectors.storefront.botcheck import BOT_CHECKS, BotVerdictKind
-from connectors.storefront.files import clean_name, sniff
+from connectors.storefront.files import sniff
 from connectors.storefront.idempotency import IdempotencyKey
-from connectors.storefront.settings import MAX_FILE_BYTES, MAX_FILES, StorefrontSettings
+from connectors.storefront.settings import StorefrontSettings
 from connectors.storefront.spam import spam_score
+from connectors.storefront.submission import SentFile, digest_of, media_type_of, read_submission
 from connectors.storefront.tokens import FormClaims, new_form_token, read_form_token, read_identity_token
 from connectors.storefront.uploads import Uploads
 from connectors.storefront.wire import FormOrigin, FormSubmission, InquiryCreated, RefusedFile, parse_event
 from gateway.sdk import ChannelContext, RawRecord, Reception, StoredRecord, Text, WebhookRequest, WebhookResponse
 
-MAX_TEXT_BYTES = 256 * 1024
-MAX_BODY_BYTES = MAX_FILES * MAX_FILE_BYTES + 1024 * 1024
-# Files over the allowed number are refused by name; so many at once are no person's doing.
-MAX_PARTS = 50
 TEN_MINUTES = timedelta(minutes=10)
 
 _LABELS = {
@@ -59,16 +52,6 @@ _LENGTHS = {
 }
 # Digits and capitals that nobody mixes up on the telephone.
 _REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    content: bytes
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +131,17 @@ class BrowserForm:
         require_method(request, "POST")
         origin = self._require_origin(request)
         self._require_server_secret()
-        media_type = _media_type(request)
+        media_type = media_type_of(request)
         await self._take("submit", request, self.settings.submissions_per_ip, TEN_MINUTES)
         await self._take("submit-day", request, self.settings.submissions_per_ip_and_day, timedelta(days=1))
-        members, files = await _read(request, media_type)
+        members, files = await read_submission(request, media_type)
         try:
             submission = FormSubmission.model_validate(members)
         except ValidationError as error:
             raise RefusalError.of(error) from error
         claims = self._require_form_token(submission.form_token, request.params["address"], origin)
         submission_id = self._submission_id(request, claims)
-        digest = _digest(submission, files)
+        digest = digest_of(submission, files)
         place = self._place(submission_id, digest)
         repeated = await place.claim()
         if repeated is not None:
@@ -185,7 +168,7 @@ class BrowserForm:
         self,
         request: WebhookRequest,
         submission: FormSubmission,
-        files: list[_File],
+        files: list[SentFile],
         claims: FormClaims,
         submission_id: str,
         digest: str,
@@ -276,7 +259,7 @@ class BrowserForm:
                 raise RefusalError("unavailable", retry_after=timedelta(seconds=30))
 
     async def _keep_files(
-        self, files: list[_File], submission_id: str
+        self, files: list[SentFile], submission_id: str
     ) -> tuple[list[dict[str, Any]], list[RefusedFile]]:
         uploads = Uploads(self.settings, self.context)
         taken: list[dict[str, Any]] = []
@@ -397,72 +380,6 @@ def _described(name: str, settings: StorefrontSettings) -> dict[str, Any]:
     if name == "category":
         field["options"] = settings.form_categories
     return field
-
-
-def _media_type(request: WebhookRequest) -> str:
-    """Forms and plain text come without a preflight, so the type is checked here."""
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type not in {"application/json", "multipart/form-data"}:
-        raise RefusalError("unsupported_media_type")
-    limit = MAX_TEXT_BYTES if media_type == "application/json" else MAX_BODY_BYTES
-    if len(request.body) > limit:
-        raise RefusalError("too_large")
-    return media_type
-
-
-async def _read(request: WebhookRequest, media_type: str) -> tuple[dict[str, Any], list[_File]]:
-    if media_type == "application/json":
-        return _read_json(request.body), []
-    return await _read_multipart(request)
-
-
-def _read_json(body: bytes) -> dict[str, Any]:
-    # Unlike the standard library's reader, this one refuses lone surrogates, which no text may hold.
-    try:
-        members = from_json(body, allow_inf_nan=False)
-    except ValueError as error:
-        raise RefusalError("malformed") from error
-    if not isinstance(members, dict):
-        raise RefusalError("malformed")
-    return members
-
-
-async def _read_multipart(request: WebhookRequest) -> tuple[dict[str, Any], list[_File]]:
-    async def stream() -> AsyncGenerator[bytes, None]:
-        yield request.body
-
-    try:
-        parser = MultiPartParser(
-            Headers({"content-type": request.headers["content-type"]}),
-            stream(),
-            max_files=MAX_PARTS,
-            max_fields=MAX_PARTS,
-            max_part_size=MAX_TEXT_BYTES,
-        )
-        form = await parser.parse()
-    except (MultiPartException, MultipartParseError, ValueError, LookupError) as error:
-        raise RefusalError("malformed") from error
-    members: dict[str, Any] = {}
-    files: list[_File] = []
-    for name, value in form.multi_items():
-        if isinstance(value, UploadFile):
-            content = await value.read()
-            # An untouched file input sends one nameless, empty part.
-            if content or value.filename:
-                files.append(_File(clean_name(value.filename or ""), content))
-            await value.close()
-        elif name in {"order_refs", "item_refs"}:
-            members.setdefault(name, []).append(value)
-        elif name == "consents":
-            members[name] = _read_json(value.encode())
-        else:
-            members[name] = value
-    return members, files
-
-
-def _digest(submission: FormSubmission, files: list[_File]) -> str:
-    content = [submission.content(), [[file.name, file.sha256] for file in files]]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _neighbourhood(client_ip: str | None) -> str:

@@ -36,6 +36,8 @@ from tests.connectors.storefront_shop import (
     JSON,
     KEYS,
     START,
+    VISITOR,
+    Recorder,
     Shop,
     code,
     expect_documented,
@@ -365,6 +367,16 @@ async def test_a_whole_ipv6_network_counts_as_one(neighbour: str, status: int) -
     assert response.status == status
 
 
+async def test_visitors_without_an_address_share_one_budget() -> None:
+    shop = Shop(submissions_per_ip=1)
+
+    answers = [
+        await shop.deliver(dataclasses.replace(shop.submission({}), client_ip=unknown)) for unknown in (None, "proxy")
+    ]
+
+    assert [answer.status for answer in answers] == [422, 429]
+
+
 async def test_one_mailbox_is_not_flooded_from_many_addresses(shop: Shop) -> None:
     statuses = []
     for number in range(4):
@@ -692,6 +704,19 @@ async def test_a_wrong_key_of_ours_is_not_the_visitors_fault() -> None:
     response = await shop.deliver(shop.submission(await shop.filled()))
 
     assert response.status == 503
+
+
+@pytest.mark.parametrize("sends_ip", [True, False])
+async def test_the_bot_check_learns_the_visitors_address_only_if_it_may(sends_ip: bool) -> None:
+    shop = Shop(bot_check_sends_ip=sends_ip)
+    recorder = Recorder()
+    shop.context = dataclasses.replace(shop.context, transport=recorder)
+    shop.connector = shop.connect()
+
+    await shop.deliver(shop.submission(await shop.filled()))
+
+    question = json.loads(recorder.requests[0].content)
+    assert question.get("remoteip") == (VISITOR if sends_ip else None)
 
 
 async def test_a_form_may_do_without_a_bot_check() -> None:

@@ -627,6 +627,35 @@ async def test_a_file_that_was_never_brought_is_named(shop: Shop) -> None:
     assert refused_fields(response) == {"data.attachments.0.upload_id": "unknown_upload"}
 
 
+async def test_a_message_names_a_file_once(shop: Shop) -> None:
+    upload_id = told(await announce(shop))["upload_id"]
+    await shop.deliver(put(upload_id))
+    file = announced(upload_id=upload_id)
+
+    response = await shop.deliver(shop.simulator.signed(shop.event(attachments=[file, file])))
+
+    assert refused_fields(response) == {"data.attachments": "duplicate"}
+
+
+async def test_an_upload_under_way_is_not_announced_as_another_file(shop: Shop) -> None:
+    upload_id = "up_0123456789abcdefABCDEF"
+    await announce(shop, upload_id=upload_id)
+
+    other = await announce(shop, upload_id=upload_id, content=PHOTO + b"x")
+
+    assert refused_fields(other) == {"upload_id": "already_exists"}
+
+
+async def test_a_message_cannot_say_of_a_file_what_is_not_true(shop: Shop) -> None:
+    upload_id = told(await announce(shop))["upload_id"]
+    await shop.deliver(put(upload_id))
+    file = announced(upload_id=upload_id, content=PHOTO + b"x")
+
+    response = await shop.deliver(shop.simulator.signed(shop.event(attachments=[file])))
+
+    assert refused_fields(response) == {"data.attachments.0.sha256": "mismatch"}
+
+
 async def test_a_message_may_name_five_files(shop: Shop) -> None:
     files = []
     for _ in range(6):
