@@ -28,7 +28,9 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-_fuzz = settings(max_examples=FUZZ_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+_fuzz = settings(
+    max_examples=FUZZ_EXAMPLES, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
+)
 
 
 class NormalisingContract(ContractPart):
