@@ -29,6 +29,7 @@ from connectors.storefront.wire import FormOrigin, FormSubmission, InquiryCreate
 from gateway.sdk import ChannelContext, RawRecord, Reception, StoredRecord, Text, WebhookRequest, WebhookResponse
 
 TEN_MINUTES = timedelta(minutes=10)
+UNAVAILABLE_RETRY = timedelta(seconds=30)
 
 _LABELS = {
     "name": Text(ja="お名前", en="Name"),
@@ -256,7 +257,7 @@ class BrowserForm:
             case BotVerdictKind.DOWN:
                 if self.settings.when_bot_check_is_down == "quarantine":
                     return "bot_check_down"
-                raise RefusalError("unavailable", retry_after=timedelta(seconds=30))
+                raise RefusalError("unavailable", retry_after=UNAVAILABLE_RETRY)
 
     async def _keep_files(
         self, files: list[SentFile], submission_id: str
@@ -307,7 +308,7 @@ class BrowserForm:
     def _require_server_secret(self) -> None:
         if not self.context.server_secret:
             # A token signed with nothing could be made by anybody.
-            raise RefusalError("unavailable")
+            raise RefusalError("unavailable", retry_after=UNAVAILABLE_RETRY)
 
     def _require_form_token(self, token: str, form_key: str, origin: str) -> FormClaims:
         claims = read_form_token(self.context.server_secret, token)
