@@ -22,13 +22,13 @@ REPLAY = "replay"
 
 
 async def wake_pull(db: AsyncSession, channel_id: UUID, *, job_id: UUID | None = None) -> bool:
-    """Have a channel read; it is queued at most once."""
+    """Have a channel read; it is queued at most once by the schedule, and once by people who look at a job."""
     return await queue.defer(
         db,
         PULL,
         queue=Queue.PULL,
         lock=f"pull:{channel_id}",
-        queueing_lock=f"pull:{channel_id}",
+        queueing_lock=f"pull-job:{channel_id}" if job_id else f"pull:{channel_id}",
         channel_id=str(channel_id),
         job_id=str(job_id) if job_id else None,
     )

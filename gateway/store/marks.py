@@ -18,17 +18,22 @@ _OPPOSITE = {Mark.COMPLETED: Mark.REOPENED, Mark.REOPENED: Mark.COMPLETED}
 
 async def want(db: AsyncSession, mark: ThreadMark) -> None:
     """Queue a mark; an older wish for the same flag that still waits is replaced."""
-    flags = {mark.mark, _OPPOSITE.get(mark.mark, mark.mark)}
+    for flag in {mark.mark, _OPPOSITE.get(mark.mark, mark.mark)}:
+        await withdraw(db, mark.case_id, flag, mark.wanted_at)
+    db.add(mark)
+
+
+async def withdraw(db: AsyncSession, case_id: UUID, mark: Mark, now: datetime) -> None:
+    """Take back wishes for a flag that still wait."""
     await db.exec(
         update(ThreadMark)
         .where(
-            col(ThreadMark.case_id) == mark.case_id,
+            col(ThreadMark.case_id) == case_id,
             col(ThreadMark.state) == MarkState.QUEUED,
-            col(ThreadMark.mark).in_(flags),
+            col(ThreadMark.mark) == mark,
         )
-        .values(state=MarkState.SUPERSEDED, done_at=mark.wanted_at)
+        .values(state=MarkState.SUPERSEDED, done_at=now)
     )
-    db.add(mark)
 
 
 async def list_due(db: AsyncSession, channel_id: UUID, now: datetime, *, limit: int) -> list[ThreadMark]:

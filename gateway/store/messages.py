@@ -11,8 +11,9 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.ids import to_public
-from gateway.model import Attachment, AttachmentState, Direction, Message
+from gateway.model import Attachment, AttachmentState, Case, Direction, Message, Reply
 from gateway.model.errors import NotFoundError
+from gateway.sdk import AuthorRole
 
 
 async def find_messages(db: AsyncSession, channel_id: UUID, external_ids: Sequence[str]) -> dict[str, Message]:
@@ -29,6 +30,28 @@ async def get_message(db: AsyncSession, message_id: UUID) -> Message:
     if message is None:
         raise NotFoundError("message", to_public("msg", message_id))
     return message
+
+
+async def add_own_message(db: AsyncSession, case: Case, reply: Reply, now: datetime) -> None:
+    """Let the case show what was said, without waiting for the echo; the echo will find it by its id or text."""
+    if reply.message_id is not None:
+        return
+    external_id = reply.external_id or f"reply:{to_public('rpl', reply.id)}"
+    present = (await find_messages(db, reply.channel_id, [external_id])).get(external_id)
+    message = present or Message(
+        case_id=case.id,
+        channel_id=case.channel_id,
+        external_id=external_id,
+        direction=Direction.OUTBOUND,
+        author_role=AuthorRole.SHOP,
+        author_name=reply.author,
+        text=reply.text,
+        sent_at=reply.sent_at or now,
+        received_at=now,
+        case_revision=case.revision,
+    )
+    message.reply_id, reply.message_id = reply.id, message.id
+    db.add(message)
 
 
 async def list_messages(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from sqlalchemy import func, insert
 from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
@@ -101,15 +102,22 @@ async def list_waiting(
 async def list_records(
     db: AsyncSession,
     *,
-    channel_ids: Sequence[UUID],
+    channel_ids: Sequence[UUID] | None = None,
     states: Sequence[RecordState] = (),
     case_id: UUID | None = None,
     external_id: str | None = None,
     before: UUID | None = None,
     limit: int,
 ) -> list[Record]:
-    """Return records, newest first."""
-    query = select(Record).where(col(Record.channel_id).in_(channel_ids)).order_by(col(Record.id).desc()).limit(limit)
+    """Return records without their payloads, newest first; `channel_ids` None means of all channels."""
+    query = (
+        select(Record)
+        .order_by(col(Record.id).desc())
+        .limit(limit)
+        .options(defer(cast("QueryableAttribute[bytes]", Record.payload)))
+    )
+    if channel_ids is not None:
+        query = query.where(col(Record.channel_id).in_(channel_ids))
     if states:
         query = query.where(col(Record.state).in_(states))
     if case_id is not None:
@@ -139,3 +147,19 @@ async def count_for_replay(db: AsyncSession, channel_ids: Sequence[UUID], *, onl
     if only_quarantined:
         query = query.where(Record.state == RecordState.QUARANTINED)
     return (await db.exec(query)).one()
+
+
+async def find_stored(db: AsyncSession, channel_id: UUID, raws: Sequence[RawRecord]) -> list[Record]:
+    """Return the stored records that hold exactly these states, the newest of each, in the order of `raws`."""
+    query = (
+        select(Record)
+        .where(
+            Record.channel_id == channel_id,
+            col(Record.external_id).in_([inbox_key(raw) for raw in raws]),
+            col(Record.version).in_([raw.version for raw in raws]),
+        )
+        .order_by(col(Record.id))
+    )
+    held = {(record.external_id, record.version): record for record in (await db.exec(query)).all()}
+    places = [(inbox_key(raw), raw.version) for raw in raws]
+    return [held[place] for place in places if place in held]

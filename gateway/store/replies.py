@@ -11,8 +11,9 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.ids import to_public
-from gateway.model import BLOCKING, Attempt, Reply, ReplyStatus
+from gateway.model import BLOCKING, Attempt, Case, Reply, ReplyStatus
 from gateway.model.errors import NotFoundError
+from gateway.store import cases
 
 
 async def get_reply(db: AsyncSession, reply_id: UUID, *, for_update: bool = False) -> Reply:
@@ -22,6 +23,13 @@ async def get_reply(db: AsyncSession, reply_id: UUID, *, for_update: bool = Fals
     if reply is None:
         raise NotFoundError("reply", to_public("rpl", reply_id))
     return reply
+
+
+async def lock_with_case(db: AsyncSession, reply_id: UUID) -> tuple[Case, Reply]:
+    """Lock a reply and its case, always the case first, as everybody does who needs both."""
+    peek = await get_reply(db, reply_id)
+    case = await cases.get_case(db, peek.case_id, for_update=True)
+    return case, await get_reply(db, reply_id, for_update=True)
 
 
 async def next_position(db: AsyncSession, case_id: UUID) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -26,6 +26,11 @@ async def find_token_by_prefix(db: AsyncSession, prefix: str) -> Token | None:
 async def list_tokens(db: AsyncSession) -> list[Token]:
     """Return all tokens, oldest first."""
     return list((await db.exec(select(Token).order_by(col(Token.id)))).all())
+
+
+async def note_use(db: AsyncSession, token_id: UUID, now: datetime) -> None:
+    """Write down when a token was last used."""
+    await db.exec(update(Token).where(col(Token.id) == token_id).values(last_used_at=now))
 
 
 async def claim_key(db: AsyncSession, entry: IdempotencyKey, *, stale_before: datetime) -> IdempotencyKey | None:
@@ -61,3 +66,20 @@ async def release_key(db: AsyncSession, token_id: UUID, key: str) -> None:
     await db.exec(
         delete(IdempotencyKey).where(col(IdempotencyKey.token_id) == token_id, col(IdempotencyKey.key) == key)
     )
+
+
+async def answer_key(
+    db: AsyncSession, claimed: IdempotencyKey, *, status: int, headers: dict[str, str], body: bytes
+) -> bool:
+    """Keep the answer to a keyed request; False if somebody took the key over since, and then nothing may happen."""
+    kept = (
+        update(IdempotencyKey)
+        .where(
+            col(IdempotencyKey.token_id) == claimed.token_id,
+            col(IdempotencyKey.key) == claimed.key,
+            col(IdempotencyKey.created_at) == claimed.created_at,
+            col(IdempotencyKey.status).is_(None),
+        )
+        .values(status=status, headers=headers, body=body)
+    )
+    return (await db.exec(kept.returning(col(IdempotencyKey.key)))).first() is not None

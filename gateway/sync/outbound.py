@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -18,9 +18,7 @@ from gateway.model import (
     Attempt,
     Case,
     Channel,
-    Direction,
     EventType,
-    Message,
     Outcome,
     Reply,
     ReplyStatus,
@@ -28,7 +26,6 @@ from gateway.model import (
 from gateway.runtime import Runtime
 from gateway.sdk import (
     AuthenticationError,
-    AuthorRole,
     ConnectorError,
     OutboundFile,
     OutboundReply,
@@ -39,7 +36,7 @@ from gateway.sdk import (
     Text,
     UnknownOutcomeError,
 )
-from gateway.store import cases, channels, messages, replies
+from gateway.store import channels, messages, replies
 from gateway.store.events import record_event
 from gateway.sync.inbound import pause_refused
 
@@ -47,7 +44,7 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "engine"
 # The call has to end before the lease does, or another worker would take the reply for abandoned.
-LEASE_MARGIN = timedelta(seconds=10)
+SHARE_OF_LEASE = 0.75
 
 WAITS_FOR_CHANNEL = Text(ja="チャネルが停止中です。", en="The channel is paused.")
 ABANDONED = Text(
@@ -90,13 +87,6 @@ async def deliver(runtime: Runtime, reply_id: UUID) -> ReplyStatus:
     return await _confirm(runtime, taken, receipt)
 
 
-async def lock_reply(db: AsyncSession, reply_id: UUID) -> tuple[Case, Reply]:
-    """Lock a reply and its case, always the case first, as everybody does who needs both."""
-    peek = await replies.get_reply(db, reply_id)
-    case = await cases.get_case(db, peek.case_id, for_update=True)
-    return case, await replies.get_reply(db, reply_id, for_update=True)
-
-
 def note_change(db: AsyncSession, reply: Reply, was: ReplyStatus, now: datetime, *, actor: str = ACTOR) -> None:
     """Tell the change feed and the log that a reply reached another status."""
     record_event(
@@ -129,7 +119,7 @@ async def _take(runtime: Runtime, reply_id: UUID) -> _Taken | ReplyStatus:
     """Lease the reply and open an attempt, in one commit, if it is its turn."""
     now = runtime.clock()
     async with runtime.database.session() as db:
-        case, reply = await lock_reply(db, reply_id)
+        case, reply = await replies.lock_with_case(db, reply_id)
         if reply.status is ReplyStatus.SENDING:
             await _abandon_if_expired(runtime, db, case, reply, now)
             await db.commit()
@@ -209,7 +199,7 @@ async def _send(runtime: Runtime, taken: _Taken) -> Receipt:
         author_name=reply.author,
         files=tuple([await _load(runtime, file) for file in taken.files]),
     )
-    longest = (runtime.config.lease - LEASE_MARGIN).total_seconds()
+    longest = runtime.config.lease.total_seconds() * SHARE_OF_LEASE
     try:
         async with runtime.connector(taken.channel) as connector, asyncio.timeout(longest):
             connector.require_sendable(outbound)
@@ -230,7 +220,7 @@ async def _confirm(runtime: Runtime, taken: _Taken, receipt: Receipt) -> ReplySt
     """The mall has it: this commit comes first, and nothing stands between it and the call."""
     now = runtime.clock()
     async with runtime.database.session() as db:
-        case, reply = await lock_reply(db, taken.reply.id)
+        case, reply = await replies.lock_with_case(db, taken.reply.id)
         attempt = await replies.get_attempt(db, reply.id, taken.fence)
         attempt.outcome, attempt.finished_at = Outcome.SENT, now
         attempt.receipt = {"external_id": receipt.external_id, "evidence": receipt.evidence[:300]}
@@ -240,7 +230,7 @@ async def _confirm(runtime: Runtime, taken: _Taken, receipt: Receipt) -> ReplySt
             was = reply.status
             sent_at = receipt.sent_at or now
             reply.confirm(now, sent_at=sent_at, external_id=receipt.external_id)
-            await add_own_message(db, case, reply, now)
+            await messages.add_own_message(db, case, reply, now)
             case.note_sent(sent_at, now)
             db.add_all([case, reply])
             note_change(db, reply, was, now)
@@ -249,33 +239,11 @@ async def _confirm(runtime: Runtime, taken: _Taken, receipt: Receipt) -> ReplySt
         return reply.status
 
 
-async def add_own_message(db: AsyncSession, case: Case, reply: Reply, now: datetime) -> None:
-    """Let the case show what was said, without waiting for the echo; the echo will find it by its id or text."""
-    if reply.message_id is not None:
-        return
-    external_id = reply.external_id or f"reply:{to_public('rpl', reply.id)}"
-    present = (await messages.find_messages(db, reply.channel_id, [external_id])).get(external_id)
-    message = present or Message(
-        case_id=case.id,
-        channel_id=case.channel_id,
-        external_id=external_id,
-        direction=Direction.OUTBOUND,
-        author_role=AuthorRole.SHOP,
-        author_name=reply.author,
-        text=reply.text,
-        sent_at=reply.sent_at or now,
-        received_at=now,
-        case_revision=case.revision,
-    )
-    message.reply_id, reply.message_id = reply.id, message.id
-    db.add(message)
-
-
 async def _judge(runtime: Runtime, taken: _Taken, error: ConnectorError) -> ReplyStatus:
     """Do what the class of the error says, and keep it with the attempt."""
     now = runtime.clock()
     async with runtime.database.session() as db:
-        case, reply = await lock_reply(db, taken.reply.id)
+        case, reply = await replies.lock_with_case(db, taken.reply.id)
         attempt = await replies.get_attempt(db, reply.id, taken.fence)
         attempt.outcome, attempt.finished_at = _outcome(error), now
         attempt.code, attempt.detail = error.code, error.message

@@ -12,7 +12,7 @@ from gateway.runtime import Runtime
 from gateway.sdk import AnyConnector, AuthenticationError, ConnectorError, Text
 from gateway.store import channels, records, replies
 from gateway.sync import inbound
-from gateway.sync.outbound import lock_reply, note_change
+from gateway.sync.outbound import note_change
 
 # So many reads must show the whole thread without the reply before it counts as not sent.
 CLEAN_READS = 3
@@ -81,7 +81,7 @@ async def _conclude(runtime: Runtime, reply_id: UUID, *, is_clean: bool, proves_
     now = runtime.clock()
     waits = runtime.config.settle_after
     async with runtime.database.session() as db:
-        case, reply = await lock_reply(db, reply_id)
+        case, reply = await replies.lock_with_case(db, reply_id)
         if reply.status is not ReplyStatus.UNKNOWN:
             return reply.status
         since = reply.unknown_since or now
@@ -106,7 +106,7 @@ async def _conclude(runtime: Runtime, reply_id: UUID, *, is_clean: bool, proves_
 
 async def _repeat(runtime: Runtime, reply_id: UUID) -> ReplyStatus:
     async with runtime.database.session() as db:
-        case, reply = await lock_reply(db, reply_id)
+        case, reply = await replies.lock_with_case(db, reply_id)
         if reply.status is ReplyStatus.UNKNOWN and reply.fence < MOST_ATTEMPTS:
             await _requeue(db, case, reply, "safe_to_repeat", SAFE_TO_REPEAT, runtime)
             await db.commit()
@@ -125,7 +125,7 @@ async def _requeue(db: AsyncSession, case: Case, reply: Reply, code: str, reason
 async def _ask(runtime: Runtime, reply_id: UUID, code: str, reason: Text) -> ReplyStatus:
     now = runtime.clock()
     async with runtime.database.session() as db:
-        _, reply = await lock_reply(db, reply_id)
+        _, reply = await replies.lock_with_case(db, reply_id)
         if reply.status is ReplyStatus.UNKNOWN:
             reply.ask_person(now, code, reason)
             db.add(reply)
