@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -32,8 +32,8 @@ LONGEST_WAIT = timedelta(seconds=15)
 class Runtime:
     """What every entry point and every job works with.
 
-    `transports` replaces the network for the channels whose base address is a key: simulators in
-    the same process.
+    `transport` replaces the network, and `budget_clock` the database's clock for request budgets:
+    both only where malls and time are simulated in the same process.
     """
 
     config: Config
@@ -43,6 +43,7 @@ class Runtime:
     clock: Clock = utc_now
     worker: str = "main"
     transport: httpx.AsyncBaseTransport | None = None
+    budget_clock: Clock | None = None
     sleep: Callable[[float], Awaitable[None]] = field(default=asyncio.sleep, repr=False)
 
     @classmethod
@@ -97,7 +98,11 @@ class DatabaseBudget:
         async with self._runtime.database.session() as db:
             # A send may wait for as long as a worker can: freeing the worker would cost it its turn.
             granted, wait = await lending.take_slot(
-                db, self._key, interval=interval, at_most=LONGEST_WAIT * 2 if is_send else LONGEST_WAIT
+                db,
+                self._key,
+                interval=interval,
+                at_most=LONGEST_WAIT * 2 if is_send else LONGEST_WAIT,
+                now=self._now(),
             )
             await db.commit()
         if not granted:
@@ -111,8 +116,11 @@ class DatabaseBudget:
 
     async def pause(self, duration: timedelta) -> None:
         async with self._runtime.database.session() as db:
-            await lending.pause_budget(db, self._key, duration)
+            await lending.pause_budget(db, self._key, duration, now=self._now())
             await db.commit()
+
+    def _now(self) -> datetime | None:
+        return self._runtime.budget_clock() if self._runtime.budget_clock else None
 
 
 class DatabaseTokens:

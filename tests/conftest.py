@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -15,7 +15,6 @@ from gateway.config import Config
 from gateway.db import Database
 from gateway.runtime import Runtime
 from gateway.sdk.testing import SimulatedClock
-from gateway.sdk.testing.memory import no_sleep
 from tests.support import postgres
 from tests.support.malls import Malls
 
@@ -110,5 +109,9 @@ def config(tmp_path: Path, database_url: str) -> Config:
 
 @pytest.fixture
 def runtime(config: Config, database: Database, clock: SimulatedClock, malls: Malls) -> Runtime:
-    """A whole gateway but for its doors: the test moves its clock, and no wait takes any time."""
-    return Runtime.of(config, database, clock=clock.now, transport=malls, sleep=no_sleep)
+    """A whole gateway but for its doors: time passes only by the test's word, or when somebody waits."""
+
+    async def sleep(seconds: float) -> None:
+        clock.advance(timedelta(seconds=seconds))
+
+    return Runtime.of(config, database, clock=clock.now, budget_clock=clock.now, transport=malls, sleep=sleep)

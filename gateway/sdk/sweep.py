@@ -61,6 +61,7 @@ class _State(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: int = 1
+    began_at: _Time | None = None
     finished: dict[str, _Time] = {}
     passes: dict[str, _Pass] = {}
 
@@ -125,6 +126,9 @@ class SweepCursor:
                 window, rows have shifted under us and the window is read again from its start.
         """
         sweep = step.sweep
+        if self._state.began_at is None:
+            begun = self._state.model_copy(update={"began_at": now})
+            return replace(self, _state=begun).advance(step, now, next_position=next_position, total=total)
         current = self._state.passes.get(sweep.name) or self._new_pass(sweep, now)
         has_shifted = total is not None and current.total is not None and total != current.total
         if has_shifted and current.restarts < MAX_RESTARTS:
@@ -154,9 +158,11 @@ class SweepCursor:
         return finished is None or now >= finished + sweep.every or finished > now + sweep.every
 
     def _lateness(self, sweep: Sweep, now: datetime) -> tuple[float, int]:
+        # A sweep that has never finished counts as due since the cursor began: so on a new channel a long first pass
+        # over the past lets the youngest days be read when their turn comes, and is not starved by them either.
         finished = self._state.finished.get(sweep.name)
-        age = (now - finished) / sweep.every if finished is not None else float("inf")
-        return age, -list(self.sweeps).index(sweep)
+        since = finished + sweep.every if finished is not None else (self._state.began_at or now)
+        return (now - since) / sweep.every, -list(self.sweeps).index(sweep)
 
     def _new_pass(self, sweep: Sweep, now: datetime) -> _Pass:
         return _Pass(started_at=now, end=now - sweep.skip)

@@ -13,24 +13,31 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from gateway.model import IdempotencyKey, MemoEntry
 
 
-async def take_slot(db: AsyncSession, key: str, *, interval: timedelta, at_most: timedelta) -> tuple[bool, timedelta]:
-    """Reserve the next slot of a request budget, by the database's clock.
+async def take_slot(
+    db: AsyncSession, key: str, *, interval: timedelta, at_most: timedelta, now: datetime | None
+) -> tuple[bool, timedelta]:
+    """Reserve the next slot of a request budget.
 
+    Args:
+        now: the present time; None takes the database's own clock, the one that all workers share.
     Returns:
         (True, wait) when the slot is ours after `wait`; (False, wait) when the next slot is further
         away than `at_most`, and then nothing is reserved.
     """
     connection = await db.connection()
     await connection.execute(
-        text("INSERT INTO request_budget (key, free_at) VALUES (:key, clock_timestamp()) ON CONFLICT DO NOTHING"),
-        {"key": key},
+        text(
+            "INSERT INTO request_budget (key, free_at) VALUES (:key, coalesce(CAST(:now AS timestamptz), clock_timestamp())) ON CONFLICT DO NOTHING"
+        ),
+        {"key": key, "now": now},
     )
     row = (
         await connection.execute(
             text(
                 """
                 WITH present AS (
-                    SELECT free_at, clock_timestamp() AS now FROM request_budget WHERE key = :key FOR UPDATE
+                    SELECT free_at, coalesce(CAST(:now AS timestamptz), clock_timestamp()) AS now
+                    FROM request_budget WHERE key = :key FOR UPDATE
                 )
                 UPDATE request_budget SET free_at = CASE
                     WHEN present.free_at <= present.now + :at_most
@@ -41,23 +48,24 @@ async def take_slot(db: AsyncSession, key: str, *, interval: timedelta, at_most:
                     greatest(present.free_at - present.now, interval '0')
                 """
             ),
-            {"key": key, "interval": interval, "at_most": at_most},
+            {"key": key, "interval": interval, "at_most": at_most, "now": now},
         )
     ).one()
     return bool(row[0]), row[1]
 
 
-async def pause_budget(db: AsyncSession, key: str, duration: timedelta) -> None:
-    """Hand out no slot of a budget for `duration`."""
+async def pause_budget(db: AsyncSession, key: str, duration: timedelta, *, now: datetime | None) -> None:
+    """Hand out no slot of a budget for `duration`; `now` as in `take_slot`."""
     connection = await db.connection()
     await connection.execute(
         text(
             """
-            INSERT INTO request_budget (key, free_at) VALUES (:key, clock_timestamp() + :duration)
+            INSERT INTO request_budget (key, free_at)
+            VALUES (:key, coalesce(CAST(:now AS timestamptz), clock_timestamp()) + :duration)
             ON CONFLICT (key) DO UPDATE SET free_at = greatest(request_budget.free_at, excluded.free_at)
             """
         ),
-        {"key": key, "duration": duration},
+        {"key": key, "duration": duration, "now": now},
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import func, insert
+from sqlalchemy import func, insert, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import col, select
@@ -65,6 +65,20 @@ async def save(
     ]
     await db.exec(insert(Record), params=rows)
     return [Record(**row) for row in rows]
+
+
+async def quarantine(db: AsyncSession, record_id: UUID, *, code: str, reason: str, pointer: str | None) -> None:
+    """Set a record aside; what cannot be told in a database text is told without it."""
+    await db.exec(
+        update(Record)
+        .where(col(Record.id) == record_id)
+        .values(
+            state=RecordState.QUARANTINED,
+            reason_code=code,
+            reason=reason.replace("\x00", "\N{SYMBOL FOR NULL}"),
+            pointer=pointer.replace("\x00", "\N{SYMBOL FOR NULL}") if pointer else None,
+        )
+    )
 
 
 def to_raw(record: Record) -> RawRecord:

@@ -34,12 +34,12 @@ async def copy_file(runtime: Runtime, attachment_id: UUID) -> AttachmentState:
             file = await connector.download(announced, max_bytes=limit)
         stored = await runtime.files.put(file.content)
     except RejectedError as error:
-        return await _note(runtime, attachment_id, reason=error.message)
+        return await _note(runtime, attachment_id, reason=f"{announced.name}: {error.message}")
     except AuthenticationError as error:
         await note_failure(runtime, channel.id, error)
         return attachment.state
     except (ConnectorError, OSError) as error:
-        return await _note(runtime, attachment_id, reason=str(error), is_final=False)
+        return await _note(runtime, attachment_id, reason=f"{announced.name}: {error}", is_final=False)
     return await _note(
         runtime,
         attachment_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -30,6 +30,7 @@ from gateway.sync.absorb import absorb
 logger = logging.getLogger(__name__)
 
 ACTOR = "engine"
+INCOMPLETE = "incomplete:"
 BACK_OFF = timedelta(seconds=5)
 LONGEST_BACK_OFF = timedelta(minutes=10)
 
@@ -129,8 +130,10 @@ async def take_in(
     """Store what is new of `raws`, and the cursor behind it, in one commit; headlines are completed first."""
     async with runtime.database.session() as db:
         fresh = await records.unseen(db, channel_id, raws)
-    whole = [await connector.complete(raw) if raw.is_headline else raw for raw in fresh]
+    whole = [await _completed(connector, raw) if raw.is_headline else raw for raw in fresh]
     async with runtime.database.session() as db:
+        # An incomplete record that stands there already is not stored a second time.
+        whole = await records.unseen(db, channel_id, whole)
         stored = await records.save(db, channel_id, whole, runtime.clock(), job_id=job_id)
         if cursor is not None:
             channel = await channels.get_channel(db, channel_id, for_update=True)
@@ -140,31 +143,46 @@ async def take_in(
     return stored
 
 
+async def _completed(connector: AnyConnector, raw: RawRecord) -> RawRecord:
+    """Return the whole thread of a headline; one that the mall will not show must not stop the others.
+
+    It is kept as an incomplete record, which is set aside; since its version is not the headline's
+    own, the next listing finds it unseen and tries again.
+    """
+    try:
+        return await connector.complete(raw)
+    except (RateLimitedError, AuthenticationError):
+        raise
+    except ConnectorError as error:
+        logger.warning("record.not_completed", extra={"code": error.code, "reason": error.message})
+        return replace(raw, version=f"{INCOMPLETE}{raw.version}")
+
+
 async def apply(runtime: Runtime, connector: AnyConnector, channel_id: UUID, stored: Sequence[Record]) -> Applied:
     """Understand stored records: their messages come to stand in cases, the unreadable ones in quarantine."""
     readable: list[tuple[Record, Inquiry]] = []
     quarantined: list[tuple[Record, MappingError]] = []
     for record in stored:
         try:
+            if record.version.startswith(INCOMPLETE):
+                raise MappingError("the mall listed this thread but did not show it", code="not_completed")
             readable.append((record, connector.normalise(records.to_raw(record))))
         except MappingError as error:
             quarantined.append((record, error))
     now = runtime.clock()
     async with runtime.database.session() as db:
         for record, trouble in quarantined:
-            set_aside(db, record, now, code=trouble.code, reason=trouble.message, pointer=trouble.pointer)
+            await set_aside(db, record, now, code=trouble.code, reason=trouble.message, pointer=trouble.pointer)
         messages = await absorb(db, channel_id, readable, now) if readable else 0
         await db.commit()
     return Applied(records=len(stored), messages=messages, quarantined=len(quarantined))
 
 
-def set_aside(
+async def set_aside(
     db: AsyncSession, record: Record, now: datetime, *, code: str, reason: str, pointer: str | None = None
 ) -> None:
     """Put a record into quarantine, with its reason."""
-    record.state = RecordState.QUARANTINED
-    record.reason_code, record.reason, record.pointer = code, reason, pointer or None
-    db.add(record)
+    await records.quarantine(db, record.id, code=code, reason=reason, pointer=pointer or None)
     record_event(
         db,
         EventType.RECORD_QUARANTINED,
