@@ -13,8 +13,6 @@ from gateway.sdk.testing.contract.rig import Rig
 from gateway.sdk.testing.packages import simulator_for
 from gateway.sdk.testing.simulator import Simulator
 
-FUZZ_EXAMPLES = 100
-
 
 def needs(is_met: bool, reason: str) -> None:
     """Skip the test, with the capability that is missing as the reason."""

@@ -17,7 +17,7 @@ from gateway.sdk.connector import AnyConnector
 from gateway.sdk.errors import MappingError
 from gateway.sdk.inquiry import Inquiry
 from gateway.sdk.page import RawRecord
-from gateway.sdk.testing.contract.base import FUZZ_EXAMPLES, ContractPart
+from gateway.sdk.testing.contract.base import ContractPart
 from gateway.sdk.testing.contract.rig import ADDRESS, BASE_URL
 from gateway.sdk.testing.fixtures import fixture_pairs, inquiry_text
 from gateway.sdk.testing.memory import memory_context
@@ -28,9 +28,7 @@ _JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )
-_fuzz = settings(
-    max_examples=FUZZ_EXAMPLES, deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
-)
+_fuzz = settings(deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
 
 
 class NormalisingContract(ContractPart):

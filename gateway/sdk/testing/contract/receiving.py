@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.sdk.page import Reception, WebhookRequest
-from gateway.sdk.testing.contract.base import FUZZ_EXAMPLES, ContractPart, needs
+from gateway.sdk.testing.contract.base import ContractPart, needs
 from gateway.sdk.testing.contract.rig import Rig
 from gateway.sdk.testing.memory import memory_context
 
@@ -87,7 +87,7 @@ class ReceivingContract(ContractPart):
     async def test_random_requests_never_raise(self, rig: Rig) -> None:
         genuine = self._pushed(rig)
 
-        @settings(max_examples=FUZZ_EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(deadline=None, suppress_health_check=list(HealthCheck))
         @given(st.data())
         def survives(data: st.DataObject) -> None:
             request = replace(
@@ -137,6 +137,12 @@ def _damaged(headers: dict[str, str]) -> st.SearchStrategy[dict[str, str]]:
 def _resigned(headers: dict[str, str]) -> dict[str, str]:
     """Return the headers with every signature replaced by another one of the same form."""
     return {
-        name: value.swapcase() if "sign" in name or "hmac" in name or name == "authorization" else value
+        name: value[:-16] + value[-16:].translate(_OTHERS)
+        if "sign" in name or "hmac" in name or name == "authorization"
+        else value
         for name, value in headers.items()
     }
+
+
+# Each letter and digit becomes another one that is as good in base64 and in hexadecimal.
+_OTHERS = str.maketrans("0123456789abcdefABCDEFghijklmnopqrstuvwxyz", "1234567890bcdefaBCDEFAhijklmnopqrstuvwxyzg")
