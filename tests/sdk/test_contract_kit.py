@@ -5,12 +5,13 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from connectors.example.connector import ExampleConnector
-from connectors.example.simulator import ExampleSimulator
+from connectors.storefront.connector import StorefrontConnector
 from gateway.sdk import (
     Access,
     AnyConnector,
@@ -24,12 +25,15 @@ from gateway.sdk import (
     RateLimitedError,
     RawRecord,
     Receipt,
+    Reception,
     RejectedError,
     RetryableError,
     SweepCursor,
     UnknownOutcomeError,
+    WebhookRequest,
+    WebhookResponse,
 )
-from gateway.sdk.testing import FaultKind, contract_for
+from gateway.sdk.testing import FaultKind, contract_for, simulator_for
 from gateway.sdk.testing.contract.rig import Rig
 
 
@@ -200,6 +204,43 @@ class TurnsTheOrder(ExampleConnector):
         return inquiry.model_copy(update={"messages": inquiry.messages[::-1]})
 
 
+class LetsStrangersIn(StorefrontConnector):
+    async def receive(self, request: WebhookRequest) -> Reception:
+        reception = await super().receive(request)
+        if reception.response is not None and reception.response.status == httpx.codes.UNAUTHORIZED:
+            return Reception(records=(RawRecord(payload=request.body),))
+        return reception
+
+
+class TrustsTheHeaders(StorefrontConnector):
+    async def receive(self, request: WebhookRequest) -> Reception:
+        int(request.headers["webhook-timestamp"])
+        return await super().receive(request)
+
+
+class RefusesRepetition(StorefrontConnector):
+    async def receive(self, request: WebhookRequest) -> Reception:
+        seen = f"seen {request.headers.get('webhook-id')}"
+        if await self.context.memo.remember(seen, b"1", ttl=timedelta(days=1)) is not None:
+            return Reception(response=WebhookResponse(status=409))
+        return await super().receive(request)
+
+
+class TellsWhoIsThere(StorefrontConnector):
+    async def receive(self, request: WebhookRequest) -> Reception:
+        if self.settings.model_fields_set == {"secrets"}:
+            return Reception(response=WebhookResponse(status=404))
+        return await super().receive(request)
+
+
+WEBHOOK_DEFECTS: list[tuple[type[AnyConnector], str]] = [
+    (LetsStrangersIn, "test_a_forged_request_is_refused_and_stores_nothing"),
+    (LetsStrangersIn, "test_an_unknown_address_is_answered_like_a_forgery"),
+    (TrustsTheHeaders, "test_random_requests_never_raise"),
+    (TrustsTheHeaders, "test_a_forged_request_is_refused_and_stores_nothing"),
+    (RefusesRepetition, "test_a_repeated_delivery_is_harmless"),
+    (TellsWhoIsThere, "test_an_unknown_address_is_answered_like_a_forgery"),
+]
 DEFECTS: list[tuple[type[AnyConnector], str, tuple[object, ...]]] = [
     (SendsAgain, "test_a_send_is_never_repeated_by_itself", (FaultKind.ANSWER_AFTER,)),
     (SendsAgain, "test_a_send_whose_answer_is_lost_after_it_was_stored_is_unknown", (FaultKind.CUT_AFTER,)),
@@ -239,13 +280,14 @@ SECRETS_TOLD: list[type[AnyConnector]] = [TellsTheKey, LogsTheKey]
 
 
 async def _run(connector_type: type[AnyConnector], sentence: str, *values: object) -> None:
-    # The planted classes live in this module; their fixtures and their simulator are the example's.
-    connector_type.__module__ = ExampleConnector.__module__
+    # The planted classes live in this module; their fixtures and their simulator are those of what they spoil.
+    whole = next(kind for kind in connector_type.__mro__ if kind in {ExampleConnector, StorefrontConnector})
+    connector_type.__module__ = whole.__module__
     test = getattr(contract_for(connector_type)(), sentence)
     if "rig" not in inspect.signature(test).parameters:
         await test()
         return
-    rig = Rig(connector_type, ExampleSimulator)
+    rig = Rig(connector_type, simulator_for(connector_type))
     try:
         await test(rig, *values)
     finally:
@@ -264,6 +306,18 @@ async def test_a_planted_defect_is_noticed(
 
     with pytest.raises((AssertionError, pytest.fail.Exception, ConnectorError, ValueError, TypeError, KeyError)):
         await _run(connector_type, sentence, *values)
+
+
+@pytest.mark.parametrize(
+    ("connector_type", "sentence"),
+    WEBHOOK_DEFECTS,
+    ids=[f"{one.__name__}-{sentence}" for one, sentence in WEBHOOK_DEFECTS],
+)
+async def test_a_defect_of_receiving_is_noticed(connector_type: type[AnyConnector], sentence: str) -> None:
+    await _run(StorefrontConnector, sentence)
+
+    with pytest.raises((AssertionError, KeyError, ValueError)):
+        await _run(connector_type, sentence)
 
 
 @pytest.mark.parametrize("connector_type", SECRETS_TOLD)
