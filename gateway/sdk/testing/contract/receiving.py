@@ -87,7 +87,7 @@ class ReceivingContract(ContractPart):
     async def test_random_requests_never_raise(self, rig: Rig) -> None:
         genuine = self._pushed(rig)
 
-        @settings(deadline=None, suppress_health_check=list(HealthCheck))
+        @settings(deadline=None, report_multiple_bugs=False, suppress_health_check=list(HealthCheck))
         @given(st.data())
         def survives(data: st.DataObject) -> None:
             request = replace(
