@@ -7,7 +7,8 @@ One table decides what a failed call means (source: the exception tree of httpx,
     UnsupportedProtocol LocalProtocolError               RetryableError       RetryableError   nothing was sent
     everything else (read, write, close, broken answer)  RetryableError       UnknownOutcomeError
     status 401                                           AuthenticationError  AuthenticationError
-    status 408 425 429                                   RateLimitedError     RateLimitedError
+    status 425 429                                       RateLimitedError     RateLimitedError
+    status 408                                           RateLimitedError     UnknownOutcomeError
     other 3xx 4xx                                        RejectedError        RejectedError
     status 5xx                                           RetryableError       UnknownOutcomeError
 """
@@ -231,9 +232,11 @@ class MallClient:
         details: dict[str, Any] = {"status": status, "evidence": self._evidence(response)}
         if status == httpx.codes.UNAUTHORIZED:
             return AuthenticationError(message, code="unauthorised", **details)
-        if status in {408, 425, 429}:
+        # A gateway in front of the mall may give up waiting (408) after the mall has begun.
+        is_timeout = status == httpx.codes.REQUEST_TIMEOUT
+        if status in {425, 429} or (is_timeout and not is_send):
             return RateLimitedError(message, retry_after=self.retry_after(response), **details)
-        if status < 500:
+        if status < 500 and not is_timeout:
             return RejectedError(message, **details)
         if is_send:
             return UnknownOutcomeError(f"{message}; it may have arrived", code="server_error", **details)

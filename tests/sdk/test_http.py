@@ -162,7 +162,7 @@ async def test_a_send_that_may_have_left_is_unknown_and_not_repeated(
         (401, AuthenticationError, AuthenticationError),
         (403, RejectedError, RejectedError),
         (404, RejectedError, RejectedError),
-        (408, RateLimitedError, RateLimitedError),
+        (408, RateLimitedError, UnknownOutcomeError),
         (409, RejectedError, RejectedError),
         (413, RejectedError, RejectedError),
         (422, RejectedError, RejectedError),
