@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from typer.exceptions import TyperException
 
 from gateway.config import ConfigError
+from gateway.demo.promise import BrokenPromiseError
 from gateway.ids import BadIdError
 from gateway.model.errors import DomainError, InvalidError, NotFoundError
 from gateway.scaffold import ScaffoldError
@@ -51,6 +52,8 @@ def _explain(error: Exception, language: Language) -> tuple[str, int]:
             return error.text.in_(language), FAILED
         case ConnectorError():
             return f"{error.message} ({error.code or type(error).__name__})", FAILED
+        case BrokenPromiseError():
+            return f"the demo did not keep a promise: {error}", FAILED
         case VaultError():
             return str(error), WRONG_USE
         case DBAPIError() | psycopg.Error():

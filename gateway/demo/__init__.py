@@ -1,0 +1,1 @@
+"""Simulated malls and a whole gateway, so that the main job can be watched."""
