@@ -10,7 +10,7 @@ from typing import Literal
 from uuid import UUID
 
 import uuid_utils
-from typeid import TypeID, from_string
+from typeid import TypeID
 from typeid.errors import TypeIDException
 from uuid_utils.compat import uuid7
 
@@ -38,7 +38,7 @@ def parse_id(prefix: Prefix, text: str) -> UUID:
         BadIdError: the text is not an id with this prefix.
     """
     try:
-        parsed = from_string(text)
+        parsed = TypeID.from_string(text)
     except TypeIDException as error:
         raise BadIdError(f"{text[:60]!r} is no id") from error
     if parsed.prefix != prefix:
