@@ -138,6 +138,9 @@ async def count_cases(db: AsyncSession, wanted: CaseFilter) -> dict[CaseStatus, 
     return {CaseStatus(status): int(count) for status, count in (await db.exec(query)).all()}
 
 
-async def list_notes(db: AsyncSession, case_id: UUID) -> list[Note]:
+async def list_notes(
+    db: AsyncSession, case_id: UUID, *, after: UUID | None = None, limit: int | None = None
+) -> list[Note]:
     """Return the notes of a case, oldest first."""
-    return list((await db.exec(select(Note).where(Note.case_id == case_id).order_by(col(Note.id)))).all())
+    query = select(Note).where(Note.case_id == case_id).order_by(col(Note.id)).limit(limit)
+    return list((await db.exec(query if after is None else query.where(col(Note.id) > after))).all())

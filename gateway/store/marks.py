@@ -61,7 +61,9 @@ async def get_marks(db: AsyncSession, ids: Sequence[UUID]) -> list[ThreadMark]:
     return list((await db.exec(query.execution_options(populate_existing=True))).all())
 
 
-async def list_marks(db: AsyncSession, case_id: UUID) -> list[ThreadMark]:
+async def list_marks(
+    db: AsyncSession, case_id: UUID, *, after: UUID | None = None, limit: int | None = None
+) -> list[ThreadMark]:
     """Return the marks of a case, oldest first."""
-    query = select(ThreadMark).where(ThreadMark.case_id == case_id).order_by(col(ThreadMark.id))
-    return list((await db.exec(query)).all())
+    query = select(ThreadMark).where(ThreadMark.case_id == case_id).order_by(col(ThreadMark.id)).limit(limit)
+    return list((await db.exec(query if after is None else query.where(col(ThreadMark.id) > after))).all())

@@ -61,10 +61,15 @@ async def claim_key(db: AsyncSession, entry: IdempotencyKey, *, stale_before: da
     return None
 
 
-async def release_key(db: AsyncSession, token_id: UUID, key: str) -> None:
-    """Give a key back whose request changed nothing."""
+async def release_key(db: AsyncSession, claimed: IdempotencyKey) -> None:
+    """Give a key back whose request changed nothing, unless somebody has taken it over since."""
     await db.exec(
-        delete(IdempotencyKey).where(col(IdempotencyKey.token_id) == token_id, col(IdempotencyKey.key) == key)
+        delete(IdempotencyKey).where(
+            col(IdempotencyKey.token_id) == claimed.token_id,
+            col(IdempotencyKey.key) == claimed.key,
+            col(IdempotencyKey.created_at) == claimed.created_at,
+            col(IdempotencyKey.status).is_(None),
+        )
     )
 
 
