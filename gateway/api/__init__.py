@@ -1,0 +1,1 @@
+"""REST: requests become calls of casework, rows become JSON. No rules live here."""
