@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -22,6 +22,17 @@ class ConfigError(Exception):
 
 def _words(value: Any) -> Any:
     return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _seconds(value: Any) -> Any:
+    try:
+        return timedelta(seconds=float(value)) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds)]
+"""Seconds as a number, or an ISO 8601 duration such as `PT5M`."""
 
 
 class Config(BaseSettings):
@@ -60,32 +71,32 @@ class Config(BaseSettings):
         bool, Field(description="Lets connectors call into the own network; only for simulators.")
     ] = False
     pull_interval: Annotated[
-        timedelta, Field(gt=timedelta(), description="How often a channel is read, unless it says otherwise.")
+        Duration, Field(gt=timedelta(), description="How often a channel is read, unless it says otherwise.")
     ] = timedelta(minutes=3)
     pull_slice: Annotated[
-        timedelta, Field(gt=timedelta(), description="How long one pull may go on before others get their turn.")
+        Duration, Field(gt=timedelta(), description="How long one pull may go on before others get their turn.")
     ] = timedelta(seconds=60)
     tick_interval: Annotated[
-        timedelta, Field(gt=timedelta(), description="How often the schedule looks for due work.")
+        Duration, Field(gt=timedelta(), description="How often the schedule looks for due work.")
     ] = timedelta(seconds=5)
     poll_interval: Annotated[
-        timedelta, Field(gt=timedelta(), description="How often a worker looks for jobs whose time has come.")
+        Duration, Field(gt=timedelta(), description="How often a worker looks for jobs whose time has come.")
     ] = timedelta(seconds=5)
     retry_after: Annotated[
-        tuple[timedelta, ...],
+        tuple[Duration, ...],
         NoDecode,
         Field(min_length=1, description="Waits before a reply that was not sent is tried again; then it fails."),
     ] = tuple(timedelta(seconds=s) for s in (5, 15, 60, 300, 900, 3600, 7200, 14400))
     settle_after: Annotated[
-        tuple[timedelta, ...],
+        tuple[Duration, ...],
         NoDecode,
         Field(min_length=3, description="When after an unknown outcome the thread is read to settle it."),
     ] = tuple(timedelta(seconds=s) for s in (10, 60, 300, 1800))
     lease: Annotated[
-        timedelta, Field(gt=timedelta(), description="How long a worker owns a reply that it is sending.")
+        Duration, Field(gt=timedelta(), description="How long a worker owns a reply that it is sending.")
     ] = timedelta(seconds=120)
     stalled_after: Annotated[
-        timedelta, Field(gt=timedelta(), description="A worker silent for so long is taken for dead.")
+        Duration, Field(gt=timedelta(), description="A worker silent for so long is taken for dead.")
     ] = timedelta(seconds=30)
     concurrency: Annotated[int, Field(gt=0, description="How many jobs one worker runs side by side.")] = 16
     log_level: Annotated[str, Field(description="Least level that is logged.")] = "INFO"
@@ -93,16 +104,10 @@ class Config(BaseSettings):
         "ja"
     )
 
-    @field_validator("secret_keys", "trusted_proxies", mode="before")
+    @field_validator("secret_keys", "trusted_proxies", "retry_after", "settle_after", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return _words(value)
-
-    @field_validator("retry_after", "settle_after", mode="before")
-    @classmethod
-    def _split_seconds(cls, value: Any) -> Any:
-        words = _words(value)
-        return tuple(timedelta(seconds=float(w)) if _is_number(w) else w for w in words)
 
     @field_validator("database_url")
     @classmethod
@@ -129,14 +134,6 @@ def _is_postgres_url(text: str) -> bool:
         return make_url(text).get_backend_name() == "postgresql"
     except ArgumentError:
         return False
-
-
-def _is_number(word: Any) -> bool:
-    try:
-        float(word)
-    except (TypeError, ValueError):
-        return False
-    return True
 
 
 def _kept_key(path: Path) -> str:

@@ -108,6 +108,7 @@ def empty(url: str) -> None:
     """Remove all rows of all tables, but for the schema's own version."""
     with psycopg.connect(url, autocommit=True) as connection:
         tables = connection.execute(
-            "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
+            "SELECT quote_ident(tablename) FROM pg_tables"
+            " WHERE schemaname = 'public' AND tablename <> 'alembic_version'"
         ).fetchall()
         connection.execute(f"TRUNCATE {', '.join(name for (name,) in tables)} RESTART IDENTITY CASCADE")

@@ -1,13 +1,14 @@
 """The reply's state machine against a mall that misbehaves at random.
 
-Each schedule is a random interleaving of customers, agents, staff in the mall's own screen, faults, dying workers, reads
-and jumps of the clock. Whatever the schedule: no reply stands at the mall twice, none that is shown as
-sent is missing there, and none is stuck without a reason.
+Each schedule is a random interleaving of customers, agents, faults, dying workers, reads and jumps of
+the clock. Whatever the schedule: no reply stands at the mall twice, none that is shown as sent is
+missing there, and none is stuck without a reason.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -36,7 +37,10 @@ from tests.support import postgres
 from tests.support.engine import Bench
 from tests.support.malls import Malls
 
-SCHEDULES = int(os.environ.get("MACHINE_SCHEDULES", 0)) or {"default": 300, "nightly": 10_000}[os.environ.get("HYPOTHESIS_PROFILE", "default")]
+SCHEDULES = (
+    int(os.environ.get("MACHINE_SCHEDULES", 0))
+    or {"default": 300, "nightly": 10_000}[os.environ.get("HYPOTHESIS_PROFILE", "default")]
+)
 POST = "/messages"
 
 faults = st.builds(
@@ -108,10 +112,8 @@ class ReplyMachine(RuleBasedStateMachine):
         return self.loop.run(work)
 
     def run_mortal(self, work: Coroutine[Any, Any, Any]) -> None:
-        try:
+        with contextlib.suppress(WorkerKilledError):
             self.loop.run(work)
-        except WorkerKilledError:
-            pass
 
     @initialize()
     def open_shop(self) -> None:
@@ -188,10 +190,8 @@ class ReplyMachine(RuleBasedStateMachine):
                 db.add(reply)
                 await db.commit()
 
-        try:
+        with contextlib.suppress(ConflictError):
             self.run(cancel())
-        except ConflictError:
-            pass
 
     def teardown(self) -> None:
         try:
