@@ -47,24 +47,28 @@ async def defer(
     Returns:
         False if a waiting job already has `queueing_lock`; then nothing was put.
     """
-    connection = await session.connection()
-    raw = await connection.get_raw_connection()
-    deferrer = app.configure_task(
-        task_name,
-        allow_unknown=True,
-        queue=queue.value,
-        priority=PRIORITIES[queue],
-        lock=lock,
-        queueing_lock=queueing_lock,
-        schedule_at=at,
-        connection=raw.driver_connection,
-    )
-    if queueing_lock is None:
+    async def put() -> None:
+        connection = await session.connection()
+        raw = await connection.get_raw_connection()
+        deferrer = app.configure_task(
+            task_name,
+            allow_unknown=True,
+            queue=queue.value,
+            priority=PRIORITIES[queue],
+            lock=lock,
+            queueing_lock=queueing_lock,
+            schedule_at=at,
+            connection=raw.driver_connection,
+        )
         await deferrer.defer_async(**arguments)
+
+    if queueing_lock is None:
+        await put()
         return True
     try:
+        # The session makes the savepoint when its connection is asked for inside the block, so `put` asks for it.
         async with session.begin_nested():
-            await deferrer.defer_async(**arguments)
+            await put()
     except AlreadyEnqueued:
         return False
     return True

@@ -13,6 +13,8 @@ from typing import Any
 
 import psycopg
 from procrastinate import JobContext, PsycopgConnector
+from procrastinate.exceptions import ConnectorException
+from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.config import Config
 from gateway.db import Database
@@ -129,7 +131,7 @@ async def _keep_schedule(runtime: Runtime) -> None:
     while True:
         try:
             await tick(runtime)
-        except (OSError, psycopg.Error) as error:
+        except (OSError, psycopg.Error, SQLAlchemyError, ConnectorException) as error:
             # The database is away: the next tick tries again, and one line says that it is down.
             if not is_failing:
                 logger.warning("schedule.failing", extra={"reason": str(error)})

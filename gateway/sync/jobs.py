@@ -11,6 +11,7 @@ from procrastinate import JobContext
 from gateway import wake
 from gateway.queue import app
 from gateway.runtime import Runtime
+from gateway.sdk import ConnectorError
 from gateway.sync import copies, inbound, marks, outbound, reconcile, replay
 
 logger = logging.getLogger(__name__)
@@ -25,9 +26,11 @@ def _step(name: str, step: Callable[[Runtime, JobContext], Awaitable[object]]) -
         runtime: Runtime = context.additional_context[RUNTIME]
         try:
             await step(runtime, context)
-        except Exception:
+        except Exception as error:
             # The rows are the truth: leases run out and overdue work is woken again, so the job itself may end here.
             logger.exception("step.failed", extra={"step": name, "arguments": context.job.task_kwargs})
+            if name == wake.PULL:
+                await inbound.note_failure(runtime, _id(context, "channel_id"), ConnectorError(str(error)))
             raise
 
     app.task(name=name, pass_context=True)(run)

@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from gateway.model import (
     Attachment,
     AttachmentState,
+    Attempt,
     Case,
     Channel,
     ChannelState,
@@ -185,6 +186,15 @@ class Bench:
 
     async def deliver(self, reply_id: UUID) -> ReplyStatus:
         return await outbound.deliver(self.runtime, reply_id)
+
+    async def leave_sending(self, reply_id: UUID) -> None:
+        """A worker takes the reply and is never heard of again."""
+        async with self.runtime.database.session() as db:
+            _, reply = await replies.lock_with_case(db, reply_id)
+            fence = reply.take(self.clock.now(), self.runtime.config.lease)
+            now = self.clock.now()
+            db.add_all([reply, Attempt(reply_id=reply.id, number=fence, worker="gone", digest="", started_at=now)])
+            await db.commit()
 
     async def work(self) -> bool:
         """Run every step that is due by the clock, as a worker's jobs would; return whether there was any."""
