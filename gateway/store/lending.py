@@ -27,7 +27,8 @@ async def take_slot(
     connection = await db.connection()
     await connection.execute(
         text(
-            "INSERT INTO request_budget (key, free_at) VALUES (:key, coalesce(CAST(:now AS timestamptz), clock_timestamp())) ON CONFLICT DO NOTHING"
+            "INSERT INTO request_budget (key, free_at)"
+            " VALUES (:key, coalesce(CAST(:now AS timestamptz), clock_timestamp())) ON CONFLICT DO NOTHING"
         ),
         {"key": key, "now": now},
     )
