@@ -13,11 +13,12 @@ from gateway.sdk.testing import Simulator, simulator_for
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mall:
-    """A simulated mall that runs, and what its connector can do there."""
+    """A simulated mall that runs, what its connector can do there, and the address of its channel to be."""
 
     key: str
     name: Text
     url: str
+    address: str
     simulator: Simulator
     capabilities: Capabilities
 

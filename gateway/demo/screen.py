@@ -82,7 +82,7 @@ class Screen:
         """Show that a reply has reached another status, and why."""
         reason = f"  {reply['reason']['text']['ja']}" if reply["reason"] and reply["reason"]["text"] else ""
         status = f"{REPLY_STATUS.get(reply['status'], reply['status'])} {reply['status']}"
-        self._console.print(f"[cyan]{mall.name.ja}[/cyan] {reply['id']} → [yellow]{status}[/yellow]{escape(reason)}")
+        self._console.print(f"[cyan]{mall.name.ja}[/cyan] → [yellow]{status}[/yellow]{escape(reason)}")
 
     def show_settled(self, mall: Mall, reply: dict[str, Any], thread: SimulatedThread) -> None:
         """Show the end of the cut line: one attempt, one copy."""
@@ -93,9 +93,14 @@ class Screen:
         )
         self._show_thread(thread)
 
-    def show_end(self, addresses: Mapping[str, str], token: str, commands: Sequence[str]) -> None:
+    def show_success(self) -> None:
+        """Say that nothing of the story was only shown."""
+        self._console.print(
+            "\n[bold green]すべて確認しました。[/bold green]  Every step above was checked as it happened."
+        )
+
+    def show_running(self, addresses: Mapping[str, str], token: str, commands: Sequence[str]) -> None:
         """Show where everything is, and what to try."""
-        self._console.print("\n[bold green]すべての約束を確認しました。[/bold green]  Every promise above was checked.")
         table = _table("起動中 running", "アドレス address")
         for name, address in addresses.items():
             table.add_row(name, address)
@@ -115,7 +120,7 @@ class Screen:
 def _table(*names: str) -> Table:
     table = Table(box=None, pad_edge=True, header_style="dim")
     for name in names:
-        table.add_column(name)
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
     return table
 
 

@@ -32,9 +32,10 @@ async def _show(config: Config, url: str, *, ends: bool) -> None:
         headers = {"Authorization": f"Bearer {stage.token}", "Accept-Language": "ja"}
         async with httpx.AsyncClient(base_url=stage.gateway_url, headers=headers, timeout=30) as api:
             await tell(stage.malls, api, screen)
+        screen.show_success()
         if not ends:
             addresses = {"gateway": stage.gateway_url, **{mall.key: mall.url for mall in stage.malls}}
-            screen.show_end(addresses, stage.token, _commands(stage, config.home))
+            screen.show_running(addresses, stage.token, _commands(stage, config.home))
             await _asked_to_end()
 
 

@@ -102,10 +102,20 @@ def open_database(config: Config) -> str:
 
 @contextlib.asynccontextmanager
 async def _serving_mall(key: str, simulator: Simulator, gateway_url: str) -> AsyncIterator[Mall]:
-    simulator.seed()
-    connector = get_connector(key)
-    async with serving(simulator.app, host=HOST) as url, _running(carry(simulator, gateway_url)):
-        yield Mall(key=key, name=connector.name, url=url, simulator=simulator, capabilities=connector.capabilities)
+    connector, address = get_connector(key), f"demo-{key}"
+    async with serving(simulator.app, host=HOST) as url:
+        # A mall that pushes has to know where to before its people begin to write.
+        simulator.settings(url, address=address)
+        simulator.seed()
+        async with _running(carry(simulator, gateway_url)):
+            yield Mall(
+                key=key,
+                name=connector.name,
+                url=url,
+                address=address,
+                simulator=simulator,
+                capabilities=connector.capabilities,
+            )
 
 
 class _Server(uvicorn.Server):

@@ -58,11 +58,9 @@ async def tell(malls: Sequence[Mall], api: httpx.AsyncClient, screen: Screen) ->
 
 
 async def _add_channel(api: httpx.AsyncClient, mall: Mall) -> dict[str, Any]:
-    wish = {"connector": mall.key, "name": mall.name.ja, "settings": mall.simulator.settings(mall.url)}
-    channel = await _call(api, "POST", "/v1/channels", json=wish, key=uuid.uuid4().hex)
-    # A mall that pushes has to be told where to; the others take no notice.
-    mall.simulator.settings(mall.url, address=channel["address"])
-    return channel
+    settings = mall.simulator.settings(mall.url, address=mall.address)
+    wish = {"connector": mall.key, "name": mall.name.ja, "address": mall.address, "settings": settings}
+    return await _call(api, "POST", "/v1/channels", json=wish)
 
 
 async def _read(api: httpx.AsyncClient, mall: Mall, channel_id: str) -> list[dict[str, Any]]:
