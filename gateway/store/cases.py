@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, insert, text, tuple_, update
+from sqlalchemy import func, text, tuple_, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -16,6 +16,7 @@ from gateway.ids import new_id, to_public
 from gateway.model import Case, CaseStatus, Channel, Note, Reference
 from gateway.model.errors import NotFoundError
 from gateway.sdk import Inquiry, Kind
+from gateway.store.rows import insert_rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +88,7 @@ async def add_references(db: AsyncSession, pairs: Sequence[tuple[UUID, Inquiry]]
                 .values(is_verified=True)
             )
         del rows[case_id, kind, value]
-    if rows:
-        await db.exec(insert(Reference), params=list(rows.values()))
+    await insert_rows(db, Reference, list(rows.values()))
 
 
 async def list_references(db: AsyncSession, case_ids: Sequence[UUID]) -> list[Reference]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import func, insert, update
+from sqlalchemy import func, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import col, select
@@ -17,6 +17,7 @@ from gateway.ids import new_id, to_public
 from gateway.model import Record, RecordState
 from gateway.model.errors import NotFoundError
 from gateway.sdk import RawRecord
+from gateway.store.rows import insert_rows
 
 
 def inbox_key(raw: RawRecord) -> str:
@@ -63,7 +64,7 @@ async def save(
         }
         for raw in raws
     ]
-    await db.exec(insert(Record), params=rows)
+    await insert_rows(db, Record, rows)
     return [Record(**row) for row in rows]
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 import nh3
-from sqlalchemy import insert, update
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway import wake
@@ -31,6 +30,7 @@ from gateway.model import (
 from gateway.sdk import AuthorRole, Inquiry, fingerprint
 from gateway.sdk import Message as Utterance
 from gateway.store import cases, messages, replies
+from gateway.store.rows import insert_rows, update_rows
 
 ACTOR = "engine"
 # Clocks of mall and gateway differ; an echo may seem to be a little older than the attempt that made it.
@@ -221,22 +221,19 @@ def _message_row(case: Case, record: Record, message: Utterance, now: datetime) 
 
 async def _write(batch: _Batch) -> None:
     """Write each table once; cases that were opened come first, since everything else points at them."""
-    if batch.opened:
-        await batch.db.exec(insert(Case), params=[case.model_dump() for case in batch.opened])
+    await insert_rows(batch.db, Case, [case.model_dump() for case in batch.opened])
     await batch.db.flush()
-    if batch.messages:
-        await batch.db.exec(insert(Message), params=list(batch.messages.values()))
-    if batch.attachments:
-        await batch.db.exec(insert(Attachment), params=batch.attachments)
-    if batch.events:
-        await batch.db.exec(insert(Event), params=batch.events)
+    await insert_rows(batch.db, Message, list(batch.messages.values()))
+    await insert_rows(batch.db, Attachment, batch.attachments)
+    await insert_rows(batch.db, Event, batch.events)
 
 
 async def _mark_applied(batch: _Batch, applied: Sequence[Record]) -> None:
     """Write the outcome of the records; they may stem from another transaction, so by key."""
-    await batch.db.exec(
-        update(Record).execution_options(synchronize_session=False),
-        params=[
+    await update_rows(
+        batch.db,
+        Record,
+        [
             {
                 "id": record.id,
                 "state": RecordState.APPLIED,
