@@ -111,7 +111,7 @@ class Screen:
         self._console.print("\nCtrl-C で終了します。 Ctrl-C ends it.")
 
     def _show_thread(self, thread: SimulatedThread) -> None:
-        table = _table("モール側の表示 at the mall", "")
+        table = _table("発言者", "モール側の表示 what stands at the mall")
         for message in thread.messages:
             table.add_row(ROLES.get(message.author_role, message.author_role), escape(_short(message.text)))
         self._console.print(table)
