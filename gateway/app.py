@@ -6,32 +6,18 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
 from gateway import registry, worker
-from gateway.api import (
-    attachments,
-    cases,
-    channels,
-    connectors,
-    contract,
-    errors,
-    events,
-    health,
-    jobs,
-    records,
-    replies,
-    webhooks,
-)
+from gateway.api import errors, webhooks
 from gateway.api.middleware import RequestId
+from gateway.api.openapi import TITLE, openapi_document
+from gateway.api.routers import ROUTERS
 from gateway.runtime import Runtime
 
 logger = logging.getLogger(__name__)
-
-ROUTERS = (cases, replies, attachments, channels, connectors, records, events, jobs, health)
 
 
 def create_app(runtime: Runtime, *, with_worker: bool = False) -> FastAPI:
@@ -53,7 +39,7 @@ def create_app(runtime: Runtime, *, with_worker: bool = False) -> FastAPI:
                 await app.state.worker
 
     app = FastAPI(
-        title=contract.TITLE,
+        title=TITLE,
         docs_url=None,
         redoc_url=None,
         openapi_url="/openapi.json",
@@ -63,12 +49,12 @@ def create_app(runtime: Runtime, *, with_worker: bool = False) -> FastAPI:
     app.state.runtime = runtime
     app.state.discovery = registry.discover()
     errors.install(app)
-    for module in ROUTERS:
-        app.include_router(module.router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.state.methods = _methods(app)
     webhooks.mount(app, app.state.discovery)
     app.add_middleware(RequestId)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]  # FastAPI's documented way to extend it
+    app.openapi = openapi_document  # type: ignore[method-assign]  # FastAPI's documented way to extend it
     return app
 
 
@@ -76,12 +62,6 @@ def _note_end(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception() is not None:
         # The API still answers; /readyz says that nothing is read or sent any more.
         logger.error("worker.stopped", exc_info=task.exception())
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    if app.openapi_schema is None:
-        app.openapi_schema = contract.build(app)
-    return app.openapi_schema
 
 
 def _methods(app: FastAPI) -> dict[str, set[str]]:

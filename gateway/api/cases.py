@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Query, Response, status
 from sqlmodel.ext.asyncio.session import AsyncSession
+from starlette.convertors import Convertor, register_url_convertor
 
 from gateway.api import schemas
 from gateway.api.conditional import RequiredRevision, tag_revision
@@ -26,6 +27,20 @@ from gateway.sdk import Kind
 from gateway.store import cases, channels, marks, messages
 from gateway.store.cases import CaseFilter
 
+
+class _AnyButCounts(Convertor[str]):
+    """A case's id in a path; `counts` beside it is no id, so that a PATCH of the counts is not one of a case."""
+
+    regex = "(?!counts$)[^/]+"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("case", _AnyButCounts())
 router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=Route)
 
 Words = Annotated[list[Annotated[PlainText, Query(max_length=100)]], Query(max_length=100)]
@@ -124,7 +139,7 @@ async def count_cases(
     )
 
 
-@router.get("/{case_id}", operation_id="get_case", summary="Get a case")
+@router.get("/{case_id:case}", operation_id="get_case", summary="Get a case")
 async def read_case(
     case_id: CaseId, db: Db, runtime: Surroundings, caller: CasesReader, response: Response
 ) -> schemas.CaseDetail:
@@ -132,7 +147,7 @@ async def read_case(
     return await _shown(db, runtime, await get_case(db, caller, case_id), response)
 
 
-@router.patch("/{case_id}", operation_id="update_case", summary="Change a case")
+@router.patch("/{case_id:case}", operation_id="update_case", summary="Change a case")
 async def update_case(
     case_id: CaseId,
     body: Annotated[schemas.CaseUpdate, Body(media_type=MERGE_PATCH)],

@@ -273,7 +273,10 @@ def allowed_methods(request: Request) -> str:
     """Return all methods of the path that was asked for, as `Allow` lists them."""
     routes: Mapping[str, set[str]] = request.app.state.methods
     path = request.url.path
-    found = {method for pattern, methods in routes.items() if matches(pattern, path) for method in methods}
+    # A path that is written out goes before one with a placeholder in that place.
+    fitting = [pattern for pattern in routes if matches(pattern, path)]
+    best = min((pattern.count("{") for pattern in fitting), default=0)
+    found = {method for pattern in fitting if pattern.count("{") == best for method in routes[pattern]}
     return ", ".join(sorted(found))
 
 

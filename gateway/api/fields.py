@@ -81,7 +81,7 @@ def _storable(value: str) -> str:
     return value
 
 
-PlainText = Annotated[str, AfterValidator(_storable)]
+PlainText = Annotated[str, AfterValidator(_storable), Field(json_schema_extra={"pattern": r"^[^\u0000]*$"})]
 
 
 def _read_time(value: object) -> object:

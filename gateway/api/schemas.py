@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, StrictBool
 
 from gateway.api.fields import (
     AttachmentId,
@@ -423,8 +423,10 @@ class CapabilitiesPublic(Output):
     can_reply: Annotated[bool, Field(description="Answers can be sent.", examples=[True])]
     lists_by: Annotated[str | None, Field(description="What its list is filtered by.", examples=["updated"])]
     page_size: Annotated[int, Field(description="Most threads of one page.", examples=[50])]
-    request_interval: Annotated[timedelta, Field(description="Least time between two requests (ISO 8601).")]
-    credential_lifetime: Annotated[timedelta | None, Field(description="How long a credential lives (ISO 8601).")]
+    request_interval_seconds: Annotated[float, Field(description="Least time between two requests.", examples=[1.0])]
+    credential_lifetime_days: Annotated[
+        float | None, Field(description="How long a credential lives from its issue.", examples=[90.0])
+    ]
     reply: Annotated[ReplyLimitsPublic | None, Field(description="The rules of a reply.")]
     no_reply_reason: Annotated[TextPublic | None, Field(description="Why there is no way to reply.")]
     is_send_idempotent: Annotated[bool, Field(description="A repeated send makes no second copy.", examples=[False])]
@@ -615,7 +617,7 @@ class JobPublic(Output):
 class ReplayCreate(Input):
     """Which records are applied again."""
 
-    only_quarantined: bool = Field(default=True, description="Or all of the channel.", examples=[True])
+    only_quarantined: StrictBool = Field(default=True, description="Or all of the channel.", examples=[True])
 
 
 # Health

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from gateway.api import schemas
@@ -241,8 +242,10 @@ def to_capabilities(capabilities: Capabilities) -> schemas.CapabilitiesPublic:
         can_reply=capabilities.can_reply,
         lists_by=capabilities.lists_by,
         page_size=capabilities.page_size,
-        request_interval=capabilities.request_interval,
-        credential_lifetime=capabilities.credential_lifetime,
+        request_interval_seconds=capabilities.request_interval.total_seconds(),
+        credential_lifetime_days=capabilities.credential_lifetime / timedelta(days=1)
+        if capabilities.credential_lifetime
+        else None,
         reply=_to_limits(capabilities.reply) if capabilities.reply else None,
         no_reply_reason=to_text(reason) if reason else None,
         is_send_idempotent=capabilities.is_send_idempotent,

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import models_json_schema
 
 from gateway.api.errors import MEDIA_TYPE
+from gateway.api.routers import ROUTERS
+from gateway.api.schemas import ProblemPublic
 
 TITLE = "Madoguchi"
 DESCRIPTION = """The open gateway between a shop's support team and every mall the shop sells in.
@@ -19,6 +23,7 @@ Every inquiry of every mall becomes a case; answers go back through the same int
 Idempotency-Key. Texts are Japanese or English by Accept-Language. Words in answers that this document lists under
 `x-extensible-enum` may grow: accept those that you do not know."""
 
+CONTACT = {"name": "Madoguchi", "url": "https://madoguchi.example", "email": "team@madoguchi.example"}
 TAGS = {
     "attachments": "Files of messages and replies.",
     "cases": "The unit of work: one thread of one channel.",
@@ -58,8 +63,12 @@ _HEADERS = {
 _METHODS = ("get", "post", "patch", "put", "delete")
 
 
-def build(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document of `app`."""
+@cache
+def openapi_document() -> dict[str, Any]:
+    """Return the OpenAPI document; it follows from the code alone, whatever the settings."""
+    app = FastAPI()
+    for router in ROUTERS:
+        app.include_router(router)
     document = get_openapi(
         title=TITLE,
         version=version("madoguchi"),
@@ -68,9 +77,10 @@ def build(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         servers=[{"url": "http://127.0.0.1:8400", "description": "A gateway on this machine."}],
-        contact={"name": "Madoguchi", "url": "https://madoguchi.example", "email": "team@madoguchi.example"},
         license_info={"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
     )
+    # Given to FastAPI, an address would ask for a package that checks addresses.
+    document["info"]["contact"] = CONTACT
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     document["components"]["schemas"].update(_problem_schemas())
@@ -80,10 +90,6 @@ def build(app: FastAPI) -> dict[str, Any]:
 
 
 def _problem_schemas() -> dict[str, Any]:
-    from pydantic.json_schema import models_json_schema
-
-    from gateway.api.schemas import ProblemPublic
-
     _, definitions = models_json_schema([(ProblemPublic, "serialization")], ref_template="#/components/schemas/{model}")
     found: dict[str, Any] = definitions["$defs"]
     return found
@@ -100,6 +106,9 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     """Add what follows from the rules: the problems that can happen, the headers, a name for each parameter."""
     responses = operation["responses"]
     responses.pop("422", None)
+    # An endpoint's own tag stands behind that of its router.
+    operation["tags"] = operation["tags"][-1:]
+    _tell_scopes(operation)
     if path.startswith("/v1/"):
         _add_parameters(method, operation)
         for status in _problems_of(path, method, operation):
@@ -112,6 +121,15 @@ def _complete(path: str, method: str, operation: dict[str, Any]) -> None:
     for status, response in responses.items():
         _add_headers(path, method, status, response)
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _tell_scopes(operation: dict[str, Any]) -> None:
+    """Say in words which scopes a token needs: OpenAPI has a place for them in OAuth alone."""
+    for requirement in operation.get("security", []):
+        for name, scopes in requirement.items():
+            operation["description"] += f"\n\nNeeds the scope `{'`, `'.join(scopes)}`."
+            operation["x-required-scopes"] = list(scopes)
+            requirement[name] = []
 
 
 def _problems_of(path: str, method: str, operation: dict[str, Any]) -> list[str]:
