@@ -9,9 +9,9 @@ from uuid import UUID
 
 import httpx
 import pytest
-from connectors.example.simulator import ExampleSimulator
 from fastapi import FastAPI
 
+from connectors.example.simulator import ExampleSimulator
 from gateway.app import create_app
 from gateway.casework import tokens
 from gateway.model import Scope
