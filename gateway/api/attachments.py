@@ -40,7 +40,9 @@ def download(content: bytes, name: str, content_type: str) -> Response:
     status_code=status.HTTP_201_CREATED,
 )
 async def upload_attachment(
-    file: Annotated[UploadFile, File(description="The file; its type is found from its bytes.", json_schema_extra={"minLength": 1})],
+    file: Annotated[
+        UploadFile, File(description="The file; its type is found from its bytes.", json_schema_extra={"minLength": 1})
+    ],
     db: Db,
     runtime: Surroundings,
     caller: RepliesWriter,

@@ -43,9 +43,8 @@ class _AnyButCounts(Convertor[str]):
 register_url_convertor("case", _AnyButCounts())
 router = APIRouter(prefix="/v1/cases", tags=["cases"], route_class=Route)
 
-Words = Annotated[list[Annotated[PlainText, Query(max_length=100)]], Query(max_length=100)]
 Brands = Annotated[
-    list[Annotated[PlainText, Query(max_length=100)]],
+    list[Annotated[PlainText, Query(min_length=1, max_length=100)]],
     Query(alias="brand", max_length=100, description="Only of these brands.", examples=[["hidamari"]]),
 ]
 Channels = Annotated[list[ChannelId], Query(alias="channel_id", max_length=100, description="Only of these channels.")]
@@ -54,11 +53,16 @@ Kinds = Annotated[list[Kind], Query(alias="kind", max_length=20, description="On
 ReferenceValue = Annotated[
     PlainText | None,
     Query(
-        alias="reference", max_length=200, description="Only with this order number or item code.", examples=["EM-1001"]
+        alias="reference",
+        min_length=1,
+        max_length=200,
+        description="Only with this order number or item code.",
+        examples=["EM-1001"],
     ),
 ]
 ExternalId = Annotated[
-    PlainText | None, Query(max_length=300, description="Only the thread that the mall calls so.", examples=["em-12"])
+    PlainText | None,
+    Query(min_length=1, max_length=300, description="Only the thread that the mall calls so.", examples=["em-12"]),
 ]
 UpdatedSince = Annotated[Time | None, Query(description="Only what changed at or after this time.")]
 

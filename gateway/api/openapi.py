@@ -160,6 +160,8 @@ def _add_parameters(method: str, operation: dict[str, Any]) -> None:
             parameter["schema"] = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"}
             if parameter["name"] == "If-Match":
                 parameter["schema"]["pattern"] = '^"[!#-~]*"$'
+        if parameter["in"] == "query":
+            _drop_null(parameter["schema"])
         if parameter["in"] == "path" and "description" not in parameter:
             parameter["description"] = f"The public id ({parameter['name']})."
     if method == "get":
@@ -181,6 +183,13 @@ def _add_parameters(method: str, operation: dict[str, Any]) -> None:
             "schema": {"type": "string", "examples": ["ja"]},
         }
     )
+
+
+def _drop_null(schema: dict[str, Any]) -> None:
+    """Say that a query parameter is there or not: no query can hold a null."""
+    kinds = [one for one in schema.pop("anyOf", []) if one != {"type": "null"}]
+    for kind in kinds:
+        schema.update({name: value for name, value in kind.items() if name not in schema})
 
 
 def _add_headers(path: str, method: str, status: str, response: dict[str, Any]) -> None:

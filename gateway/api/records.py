@@ -35,7 +35,9 @@ async def list_records(
     brands: Brands = [],  # noqa: B006
     channel_ids: Channels = [],  # noqa: B006
     case_id: Annotated[CaseId | None, Query(description="Only of this case.")] = None,
-    external_id: Annotated[PlainText | None, Query(max_length=300, description="Only of this thread.")] = None,
+    external_id: Annotated[
+        PlainText | None, Query(min_length=1, max_length=300, description="Only of this thread.")
+    ] = None,
 ) -> schemas.Page[schemas.RecordPublic]:
     """Raw records, newest first."""
     visible = await visible_channels(db, caller, brands=brands, ids=channel_ids)
