@@ -21,7 +21,7 @@ COPY_FILE = "copy_file"
 REPLAY = "replay"
 
 
-async def wake_pull(db: AsyncSession, channel_id: UUID, *, job_id: UUID | None = None) -> bool:
+async def wake_pull(db: AsyncSession, channel_id: UUID) -> bool:
     """Have a channel read; it is queued at most once by the schedule, and once by people who look at a job."""
     return await queue.defer(
         db,
@@ -30,7 +30,6 @@ async def wake_pull(db: AsyncSession, channel_id: UUID, *, job_id: UUID | None =
         lock=f"pull:{channel_id}",
         queueing_lock=f"pull-job:{channel_id}" if job_id else f"pull:{channel_id}",
         channel_id=str(channel_id),
-        job_id=str(job_id) if job_id else None,
     )
 
 
@@ -79,14 +78,8 @@ async def wake_marks(db: AsyncSession, channel_id: UUID, at: datetime | None = N
 
 async def wake_copies(db: AsyncSession, attachment_ids: Sequence[UUID]) -> None:
     """Have the bytes of attachments copied."""
-    for attachment_id in attachment_ids:
-        await queue.defer(
-            db,
-            COPY_FILE,
-            queue=Queue.FILE,
-            queueing_lock=f"file:{attachment_id}",
-            attachment_id=str(attachment_id),
-        )
+    waiting = {f"file:{id_}": {"attachment_id": str(id_)} for id_ in attachment_ids}
+    await queue.defer_all(db, COPY_FILE, queue=Queue.FILE, waiting=waiting)
 
 
 async def wake_replay(db: AsyncSession, job_id: UUID) -> bool:

@@ -117,6 +117,9 @@ class ExampleConnector(Connector[ExampleSettings]):
             next_at=there.next_at(now),
         )
 
+    def hasten(self, cursor: str | None) -> str | None:
+        return str(SweepCursor.parse(cursor, self._sweeps).hastened())
+
     async def complete(self, record: RawRecord) -> RawRecord:
         external_id = record.external_id or ""
         payload = await self._client.get_inquiry(external_id)

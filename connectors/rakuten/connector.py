@@ -123,6 +123,9 @@ class RakutenConnector(Connector[RakutenSettings]):
             covered = ()
         return _page(tuple(to_record(row) for row in listed.rows), moved, now, covered)
 
+    def hasten(self, cursor: str | None) -> str | None:
+        return str(ListCursor.parse(cursor, self.settings.sweeps()).hastened())
+
     async def fetch_inquiry(self, external_id: str) -> RawRecord | None:
         if not INQUIRY_NUMBER.fullmatch(external_id):
             return None

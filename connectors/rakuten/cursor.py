@@ -49,6 +49,10 @@ class ListCursor:
     def __str__(self) -> str:
         return _Form(sweeps=str(self._sweeps), narrowed=self._narrowed).model_dump_json()
 
+    def hastened(self) -> ListCursor:
+        """Return the cursor with the most frequent sweep due at once."""
+        return replace(self, _sweeps=self._sweeps.hastened())
+
     def step(self, now: datetime) -> Step | None:
         """Return what to read next, None if nothing is due."""
         step = self._sweeps.step(now)

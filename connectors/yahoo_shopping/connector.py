@@ -153,6 +153,9 @@ class YahooShoppingConnector(Connector[YahooShoppingSettings]):
             next_at=position.next_at(now),
         )
 
+    def hasten(self, cursor: str | None) -> str | None:
+        return str(SweepCursor.parse(cursor, self._sweeps).hastened())
+
     async def complete(self, record: RawRecord) -> RawRecord:
         """Read the topic of a list row; a listed topic that the mall then denies is set aside alone, with its row."""
         if record.external_id is None or not record.is_headline:

@@ -27,7 +27,7 @@ async def pull_now(db: AsyncSession, caller: Caller, channel_id: UUID, now: date
     _require_active(channel)
     waiting = await jobs.list_jobs(db, channel_ids=[channel.id], kind=JobKind.PULL, state=JobState.QUEUED, limit=1)
     job = waiting[0] if waiting else await _add(db, caller, channel.id, JobKind.PULL, now)
-    await wake.wake_pull(db, channel.id, job_id=job.id)
+    await wake.wake_pull(db, channel.id)
     return job
 
 

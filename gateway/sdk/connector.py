@@ -101,6 +101,13 @@ class Connector(ABC, Generic[S]):
         """
         raise NotImplementedError(f"{self.key} cannot pull")
 
+    def hasten(self, cursor: str | None) -> str | None:
+        """Return `cursor` so that the next `fetch` reads what is new even if its time has not come. Pure.
+
+        An agent or a program asked for it; a connector that reads everything at every fetch has nothing to hasten.
+        """
+        return cursor
+
     async def complete(self, record: RawRecord) -> RawRecord:
         """Return the whole thread of a headline record, with the headline's `external_id` and `version`."""
         return record

@@ -106,6 +106,13 @@ class SweepCursor:
     def __str__(self) -> str:
         return self._state.model_dump_json(exclude_none=True)
 
+    def hastened(self) -> SweepCursor:
+        """Return the cursor with the most frequent sweeps due at once, because somebody asks for what is new."""
+        soonest = min(sweep.every for sweep in self.sweeps)
+        hasty = {sweep.name for sweep in self.sweeps if sweep.every == soonest}
+        finished = {name: time for name, time in self._state.finished.items() if name not in hasty}
+        return replace(self, _state=self._state.model_copy(update={"finished": finished}))
+
     def step(self, now: datetime) -> Step | None:
         """Return what to read next: of the sweeps under way or due, the one that is latest by its own measure."""
         due = [sweep for sweep in self.sweeps if sweep.name in self._state.passes or self._is_due(sweep, now)]

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.ids import to_public
-from gateway.model import Channel, EventType, Job, Record, RecordState
+from gateway.model import Channel, EventType, Job, JobKind, JobState, Record, RecordState
 from gateway.runtime import Runtime
 from gateway.sdk import (
     AnyConnector,
@@ -23,7 +23,7 @@ from gateway.sdk import (
     RateLimitedError,
     RawRecord,
 )
-from gateway.store import channels, records
+from gateway.store import channels, jobs, records
 from gateway.store.events import record_event
 from gateway.sync.absorb import absorb
 
@@ -33,6 +33,7 @@ ACTOR = "engine"
 INCOMPLETE = "incomplete:"
 BACK_OFF = timedelta(seconds=5)
 LONGEST_BACK_OFF = timedelta(minutes=10)
+MOST_JOBS = 100
 
 
 @dataclass(slots=True)
@@ -66,8 +67,10 @@ class Applied:
     quarantined: int = 0
 
 
-async def pull(runtime: Runtime, channel_id: UUID, *, job_id: UUID | None = None) -> PullReport:
-    """Read a channel until nothing is left or its slice of time is over.
+async def pull(
+    runtime: Runtime, channel_id: UUID, *, job_id: UUID | None = None, is_on_demand: bool = False
+) -> PullReport:
+    """Read a channel until nothing is left or its slice of time is over; on demand also what is not due yet.
 
     Each page is one commit of raw records and cursor; understanding them is another. A failure
     leaves the cursor where the last stored page put it.
@@ -86,6 +89,8 @@ async def pull(runtime: Runtime, channel_id: UUID, *, job_id: UUID | None = None
                 await _note_success(runtime, channel_id, None)
                 return report
             cursor, page = channel.cursor, None
+            if is_on_demand:
+                cursor = connector.hasten(cursor)
             while page is None or page.has_more:
                 page = await connector.fetch(cursor)
                 cursor = page.cursor
@@ -273,25 +278,30 @@ def pause_refused(db: AsyncSession, channel: Channel, error: AuthenticationError
     )
 
 
-async def run_pull_job(runtime: Runtime, channel_id: UUID, job_id: UUID | None) -> PullReport:
-    """Pull, and keep the job row that people look at up to date."""
-    if job_id is not None:
-        await _update_job(runtime, job_id, None)
-    report = await pull(runtime, channel_id, job_id=job_id)
-    if job_id is not None:
-        await _update_job(runtime, job_id, report)
+async def run_pull(runtime: Runtime, channel_id: UUID) -> PullReport:
+    """Pull, on demand if somebody waits for it, and keep the job rows that people look at up to date."""
+    now = runtime.clock()
+    async with runtime.database.session() as db:
+        asked = await jobs.list_jobs(
+            db, channel_ids=[channel_id], kind=JobKind.PULL, state=JobState.QUEUED, limit=MOST_JOBS
+        )
+        for job in asked:
+            job.start(now)
+        db.add_all(asked)
+        await db.commit()
+    report = PullReport(error_code="unforeseen", error="the pull ended in an error that nobody foresaw; see the log")
+    try:
+        report = await pull(runtime, channel_id, job_id=asked[0].id if asked else None, is_on_demand=bool(asked))
+    finally:
+        if asked:
+            await _finish(runtime, asked, report)
     return report
 
 
-async def _update_job(runtime: Runtime, job_id: UUID, report: PullReport | None) -> None:
+async def _finish(runtime: Runtime, asked: Sequence[Job], report: PullReport) -> None:
     async with runtime.database.session() as db:
-        job = await db.get(Job, job_id)
-        if job is None:
-            return
-        if report is None:
-            job.start(runtime.clock())
-        else:
+        for job in asked:
             job.counts = report.as_counts()
             job.finish(runtime.clock(), code=report.error_code, reason=report.error)
-        db.add(job)
+        db.add_all(asked)
         await db.commit()

@@ -41,8 +41,7 @@ def _id(context: JobContext, name: str) -> UUID:
 
 
 async def _pull(runtime: Runtime, context: JobContext) -> None:
-    job_id = context.job.task_kwargs.get("job_id")
-    await inbound.run_pull_job(runtime, _id(context, "channel_id"), UUID(str(job_id)) if job_id else None)
+    await inbound.run_pull(runtime, _id(context, "channel_id"))
 
 
 async def _deliver(runtime: Runtime, context: JobContext) -> None:

@@ -9,10 +9,11 @@ from sqlalchemy import text
 
 from connectors.example.simulator import ExampleSimulator
 from gateway.db import Database
-from gateway.model import ReplyStatus
+from gateway.model import Job, JobKind, JobState, ReplyStatus
 from gateway.runtime import Runtime
 from gateway.sdk.testing import SimulatedClock
-from gateway.store import replies
+from gateway.store import jobs, replies
+from gateway.sync import inbound
 from gateway.sync.schedule import due_channels, tick
 from gateway.worker import drain, opened_queue
 from tests.support.engine import Bench
@@ -160,3 +161,25 @@ async def test_a_step_that_nobody_foresaw_ends_its_job_and_nothing_else(
 
     assert (await sound.case(thread)).external_id == thread
     assert (await broken.channel()).last_error
+
+
+async def test_a_pull_that_somebody_asks_for_reads_what_is_new_before_its_time(
+    runtime: Runtime, clock: SimulatedClock, malls: Malls
+) -> None:
+    (bench,) = await _benches(runtime, clock, malls, 1)
+    await bench.pull()
+    thread = bench.simulator.customer_writes("届きますか？")
+    job = Job(kind=JobKind.PULL, channel_id=bench.channel_id, wanted_by="agent", created_at=clock.now())
+    async with runtime.database.session() as db:
+        db.add(job)
+        await db.commit()
+
+    await bench.pull()
+    unseen = [case.external_id for case in await bench.cases()]
+    report = await inbound.run_pull(runtime, bench.channel_id)
+
+    assert unseen == []
+    assert report.error is None
+    assert (await bench.case(thread)).external_id == thread
+    async with runtime.database.session() as db:
+        assert (await jobs.get_job(db, job.id)).state is JobState.SUCCEEDED
