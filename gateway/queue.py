@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -47,28 +48,47 @@ async def defer(
     Returns:
         False if a waiting job already has `queueing_lock`; then nothing was put.
     """
-    async def put() -> None:
-        connection = await session.connection()
-        raw = await connection.get_raw_connection()
-        deferrer = app.configure_task(
-            task_name,
-            allow_unknown=True,
-            queue=queue.value,
-            priority=PRIORITIES[queue],
-            lock=lock,
-            queueing_lock=queueing_lock,
-            schedule_at=at,
-            connection=raw.driver_connection,
-        )
-        await deferrer.defer_async(**arguments)
-
+    deferrer = app.configure_task(
+        task_name,
+        allow_unknown=True,
+        queue=queue.value,
+        priority=PRIORITIES[queue],
+        lock=lock,
+        queueing_lock=queueing_lock,
+        schedule_at=at,
+        connection=await _driver(session),
+    )
     if queueing_lock is None:
-        await put()
+        await deferrer.defer_async(**arguments)
         return True
     try:
-        # The session makes the savepoint when its connection is asked for inside the block, so `put` asks for it.
         async with session.begin_nested():
-            await put()
+            # The savepoint is made when the session is next asked for its connection; the deferrer never asks it.
+            await session.connection()
+            await deferrer.defer_async(**arguments)
     except AlreadyEnqueued:
         return False
     return True
+
+
+async def defer_all(
+    session: AsyncSession, task_name: str, *, queue: Queue, waiting: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Put many jobs in one statement: the arguments of each by its queueing lock; what waits already is left out."""
+    if not waiting:
+        return
+    pattern = app.configure_task(task_name, allow_unknown=True, queue=queue.value, priority=PRIORITIES[queue]).job
+    jobs = [pattern.evolve(queueing_lock=lock, task_kwargs=dict(waiting[lock])) for lock in waiting]
+    try:
+        async with session.begin_nested():
+            await app.job_manager.batch_defer_jobs_async(jobs, connection=await _driver(session))
+    except AlreadyEnqueued:
+        # One that waits already spoils the statement; then each is asked for by itself.
+        for lock, arguments in waiting.items():
+            await defer(session, task_name, queue=queue, queueing_lock=lock, **arguments)
+
+
+async def _driver(session: AsyncSession) -> Any:
+    connection = await session.connection()
+    raw = await connection.get_raw_connection()
+    return raw.driver_connection
