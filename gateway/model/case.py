@@ -75,6 +75,9 @@ class Case(SQLModel, table=True):
     def open_for(cls, channel_id: UUID, inquiry: Inquiry, now: datetime) -> Case:
         """Return the new case of a thread that nobody here has seen before; its messages are absorbed afterwards."""
         return cls(
+            # Asking for the factories of defaults takes as long as all the rest.
+            id=new_id(),
+            context={},
             channel_id=channel_id,
             external_id=inquiry.external_id,
             subject=inquiry.subject,

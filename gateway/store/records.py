@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import QueryableAttribute, defer
 from sqlmodel import col, select
@@ -80,6 +80,20 @@ async def quarantine(db: AsyncSession, record_id: UUID, *, code: str, reason: st
             pointer=pointer.replace("\x00", "\N{SYMBOL FOR NULL}") if pointer else None,
         )
     )
+
+
+async def mark_applied(db: AsyncSession, case_ids: Mapping[UUID, UUID], now: datetime) -> None:
+    """Note that records are understood; `case_ids` says in which case each of them ended."""
+    applied = text(
+        """
+        UPDATE record SET state = 'applied', case_id = applied.case_id, applied_at = :now,
+            reason_code = NULL, reason = NULL, pointer = NULL
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:case_ids AS uuid[])) AS applied (id, case_id)
+        WHERE record.id = applied.id
+        """
+    )
+    connection = await db.connection()
+    await connection.execute(applied, {"ids": list(case_ids), "case_ids": list(case_ids.values()), "now": now})
 
 
 def to_raw(record: Record) -> RawRecord:

@@ -1,34 +1,39 @@
-"""Many rows at once, past the object layer: it would send rows with different gaps one by one."""
+"""Many rows at once, by COPY: the object layer would send rows with different gaps one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
-from sqlalchemy import Table, bindparam, insert, update
+import psycopg
+from psycopg import sql
+from sqlalchemy import Column, Dialect, Table
 from sqlmodel import SQLModel
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 
 async def insert_rows(db: AsyncSession, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows that have the same columns each; what the session still holds back is not written before."""
-    if rows:
-        connection = await db.connection()
-        await connection.execute(insert(_table(model)), rows)
+    """Insert rows in the caller's transaction; each has the columns of the first, and others keep their defaults.
 
-
-async def update_rows(db: AsyncSession, model: type[SQLModel], rows: Sequence[Mapping[str, Any]]) -> None:
-    """Update rows by their `id`; each names the same columns."""
+    What the session itself still holds back is not written before.
+    """
     if not rows:
         return
-    table = _table(model)
-    values = {name: bindparam(f"new_{name}") for name in rows[0] if name != "id"}
-    statement = update(table).where(table.c.id == bindparam("of_id")).values(values)
-    renamed = [{("of_id" if name == "id" else f"new_{name}"): value for name, value in row.items()} for row in rows]
-    connection = await db.connection()
-    await connection.execute(statement, renamed)
-
-
-def _table(model: type[SQLModel]) -> Table:
     table: Table = model.__table__  # type: ignore[attr-defined]
-    return table
+    connection = await db.connection()
+    raw = await connection.get_raw_connection()
+    driver = cast("psycopg.AsyncConnection[Any]", raw.driver_connection)
+    columns = [(name, _to_wire(connection.dialect, table.c[name])) for name in rows[0]]
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(
+        sql.Identifier(table.name), sql.SQL(", ").join(sql.Identifier(name) for name, _ in columns)
+    )
+    async with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            await copy.write_row([to_wire(row[name]) if to_wire else row[name] for name, to_wire in columns])
+
+
+@cache
+def _to_wire(dialect: Dialect, column: Column[Any]) -> Any:
+    """Return what turns a value of this column into one that the driver takes; None if nothing has to be done."""
+    return column.type.dialect_impl(dialect).bind_processor(dialect)

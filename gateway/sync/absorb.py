@@ -29,8 +29,8 @@ from gateway.model import (
 )
 from gateway.sdk import AuthorRole, Inquiry, fingerprint
 from gateway.sdk import Message as Utterance
-from gateway.store import cases, messages, replies
-from gateway.store.rows import insert_rows, update_rows
+from gateway.store import cases, messages, records, replies
+from gateway.store.rows import insert_rows
 
 ACTOR = "engine"
 # Clocks of mall and gateway differ; an echo may seem to be a little older than the attempt that made it.
@@ -83,7 +83,7 @@ async def absorb(db: AsyncSession, channel_id: UUID, readable: Sequence[tuple[Re
         await _absorb_one(batch, channel_id, record, inquiry)
     await _write(batch)
     await cases.add_references(db, [(held[inquiry.external_id].id, inquiry) for _, inquiry in readable])
-    await _mark_applied(batch, [record for record, _ in readable])
+    await records.mark_applied(db, {record.id: held[inquiry.external_id].id for record, inquiry in readable}, now)
     await wake.wake_copies(db, [row["id"] for row in batch.attachments])
     for reply in batch.settled:
         await wake.wake_next(db, reply.case_id)
@@ -226,23 +226,3 @@ async def _write(batch: _Batch) -> None:
     await insert_rows(batch.db, Message, list(batch.messages.values()))
     await insert_rows(batch.db, Attachment, batch.attachments)
     await insert_rows(batch.db, Event, batch.events)
-
-
-async def _mark_applied(batch: _Batch, applied: Sequence[Record]) -> None:
-    """Write the outcome of the records; they may stem from another transaction, so by key."""
-    await update_rows(
-        batch.db,
-        Record,
-        [
-            {
-                "id": record.id,
-                "state": RecordState.APPLIED,
-                "case_id": record.case_id,
-                "applied_at": batch.now,
-                "reason_code": None,
-                "reason": None,
-                "pointer": None,
-            }
-            for record in applied
-        ],
-    )
