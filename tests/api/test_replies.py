@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import literal_column
 from sqlmodel import select
 
 from gateway.ids import parse_id
@@ -177,8 +178,6 @@ async def test_the_kept_answer_and_the_change_are_one_commit(client: Client, ben
 
 
 def _xmin(table: str) -> Any:
-    from sqlalchemy import literal_column
-
     return literal_column(f"{table}.xmin::text")
 
 
