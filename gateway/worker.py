@@ -48,8 +48,12 @@ async def opened_queue(database: Database, *, concurrency: int = 4) -> AsyncIter
         configure=_plan_for_deep_queues,
     )
     with app.replace_connector(connector):
-        async with app.open_async():
+        try:
+            await app.open_async()
             yield
+        finally:
+            # Also when a stop comes while it opens: a pool that is half open would try to connect for ever.
+            await app.close_async()
 
 
 async def run(runtime: Runtime, *, install_signal_handlers: bool = True) -> None:
