@@ -17,6 +17,6 @@ USER gateway
 VOLUME /data
 EXPOSE 8400
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8400/v1/health', timeout=4)"]
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8400/healthz', timeout=4)"]
 ENTRYPOINT ["gateway"]
 CMD ["serve"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
 from typing import Annotated
 
 import typer
@@ -60,8 +62,13 @@ def worker() -> None:
     """Run jobs until stopped. SIGTERM lets the running ones finish first; any number of workers may run."""
 
     async def work(runtime: Runtime) -> None:
+        running = asyncio.create_task(working.run(runtime, install_signal_handlers=False))
+        # Ours from the first moment on: the engine's own handlers come later, and a stop before them would be lost.
+        for one in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(one, running.cancel)
         print_line(f"gateway: worker {runtime.worker} runs")
-        await working.run(runtime)
+        with contextlib.suppress(asyncio.CancelledError):
+            await running
 
     with_runtime(work, logs=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,14 @@ def test_the_image_is_built_from_the_lock_and_runs_without_root() -> None:
     assert users == ["gateway"]
     assert yaml.safe_load(dict(instructions)["ENTRYPOINT"]) == ["gateway"]
     assert resolve(yaml.safe_load(dict(instructions)["CMD"])) is not None
+
+
+def test_the_health_check_asks_a_path_that_the_api_has() -> None:
+    document = json.loads((ROOT / "openapi" / "gateway.json").read_text(encoding="utf-8"))
+    asked = re.findall(r"http://127\.0\.0\.1:8400(/[a-z/]+)", DOCKERFILE)
+
+    assert asked
+    assert set(asked) <= set(document["paths"])
 
 
 def test_everything_that_is_copied_into_the_image_exists_and_is_let_through() -> None:
