@@ -22,13 +22,13 @@ REPLAY = "replay"
 
 
 async def wake_pull(db: AsyncSession, channel_id: UUID) -> bool:
-    """Have a channel read; it is queued at most once by the schedule, and once by people who look at a job."""
+    """Have a channel read; it is queued at most once, also for those who wait for it with a job row."""
     return await queue.defer(
         db,
         PULL,
         queue=Queue.PULL,
         lock=f"pull:{channel_id}",
-        queueing_lock=f"pull-job:{channel_id}" if job_id else f"pull:{channel_id}",
+        queueing_lock=f"pull:{channel_id}",
         channel_id=str(channel_id),
     )
 
