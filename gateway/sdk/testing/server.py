@@ -63,6 +63,8 @@ async def serving(app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0) -> As
     """
     # Bound here, since a server that cannot bind would end the whole process.
     listening = socket.create_server((host, port))
+    # asyncio sets this only on sockets that name their protocol; without it each answer waits 40 ms for an ACK.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     server = simulator_server(app, host=host, port=port)
     task = asyncio.create_task(server.serve(sockets=[listening]))
     try:
