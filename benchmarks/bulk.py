@@ -13,21 +13,20 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-_OF_CHANNEL = "WHERE channel_id = %s ORDER BY id"
 # What a pull writes, in the order in which its tables point at each other: (table, its rows, when they were written).
 # Rows of one time stem from one commit. Numbers that the database gives out are left to it.
 # A record names its case only after a second write; here, to be strict, it never does.
 _RECORDS = (
     (
         "record",
-        "SELECT received_at, id, channel_id, external_id, version, content_type, payload, state, received_at, applied_at"
-        f" FROM record {_OF_CHANNEL}",
+        "SELECT received_at, id, channel_id, external_id, version, content_type, payload, state, received_at,"
+        " applied_at FROM record WHERE channel_id = %s ORDER BY id",
     ),
 )
 _CASES = (
-    ("case", f'SELECT updated_at, * FROM "case" {_OF_CHANNEL}'),
-    ("message", f"SELECT received_at, * FROM message {_OF_CHANNEL}"),
-    ("attachment", f"SELECT created_at, * FROM attachment {_OF_CHANNEL}"),
+    ("case", 'SELECT updated_at, * FROM "case" WHERE channel_id = %s ORDER BY id'),
+    ("message", "SELECT received_at, * FROM message WHERE channel_id = %s ORDER BY id"),
+    ("attachment", "SELECT created_at, * FROM attachment WHERE channel_id = %s ORDER BY id"),
     (
         "reference",
         'SELECT "case".updated_at, reference.* FROM reference JOIN "case" ON "case".id = case_id '
@@ -36,7 +35,7 @@ _CASES = (
     (
         "event",
         "SELECT happened_at, type, channel_id, case_id, subject_id, actor, detail, happened_at"
-        f" FROM event {_OF_CHANNEL}",
+        " FROM event WHERE channel_id = %s ORDER BY id",
     ),
 )
 

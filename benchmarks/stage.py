@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg
@@ -94,7 +95,7 @@ def opened_stage() -> Iterator[Stage]:
 
 
 async def add_channels(
-    runtime: Runtime, mall: str, count: int = 1, *, is_due: bool = True, **options: str
+    runtime: Runtime, mall: str, count: int = 1, *, is_due: bool = True, **options: Any
 ) -> list[UUID]:
     """Add channels at the simulated mall; those that are not due are read by nobody."""
     connector = get_connector(RakutenSimulator.key)
