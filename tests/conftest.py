@@ -40,11 +40,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(scope="session")
-def _embedded(tmp_path_factory: pytest.TempPathFactory) -> str:
-    # All workers of one run share one server: the folder above theirs is the run's own.
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    return postgres.start_embedded(shared / "embedded")
+def _embedded() -> str:
+    # All workers of one run share one server.
+    return postgres.start_embedded(os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid()))
 
 
 @pytest.fixture(scope="session")

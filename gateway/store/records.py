@@ -19,10 +19,21 @@ from gateway.model.errors import NotFoundError
 from gateway.sdk import RawRecord
 from gateway.store.rows import insert_rows
 
+UNREADABLE = "unreadable:"
+LONGEST_KEY = 300
+
 
 def inbox_key(raw: RawRecord) -> str:
     """Return what identifies the record's thread; damaged ones are known by their bytes."""
-    return raw.external_id or f"unreadable:{raw.digest}"
+    key = raw.external_id
+    return key if key and _is_storable(key) else f"{UNREADABLE}{raw.digest}"
+
+
+def _is_storable(key: str) -> bool:
+    # PostgreSQL takes neither NUL nor half a surrogate pair in a text.
+    return (
+        len(key) <= LONGEST_KEY and "\0" not in key and not any("\ud800" <= character <= "\udfff" for character in key)
+    )
 
 
 async def unseen(db: AsyncSession, channel_id: UUID, raws: Sequence[RawRecord]) -> list[RawRecord]:
@@ -98,7 +109,7 @@ async def mark_applied(db: AsyncSession, case_ids: Mapping[UUID, UUID], now: dat
 
 def to_raw(record: Record) -> RawRecord:
     """Return the record in the shape in which the connector handed it over."""
-    known_thread = not record.external_id.startswith("unreadable:")
+    known_thread = not record.external_id.startswith(UNREADABLE)
     return RawRecord(
         payload=record.payload,
         external_id=record.external_id if known_thread else None,

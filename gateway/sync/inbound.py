@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+import psycopg
+from sqlalchemy.exc import DataError
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.ids import to_public
@@ -34,6 +36,10 @@ INCOMPLETE = "incomplete:"
 BACK_OFF = timedelta(seconds=5)
 LONGEST_BACK_OFF = timedelta(minutes=10)
 MOST_JOBS = 100
+# What the database says of a value that it cannot hold, such as a NUL or half a surrogate pair in a text.
+UNSTORABLE = (DataError, psycopg.DataError, UnicodeError)
+_Readable = tuple[Record, Inquiry]
+_Unreadable = tuple[Record, MappingError]
 
 
 @dataclass(slots=True)
@@ -165,22 +171,53 @@ async def _completed(connector: AnyConnector, raw: RawRecord) -> RawRecord:
 
 async def apply(runtime: Runtime, connector: AnyConnector, channel_id: UUID, stored: Sequence[Record]) -> Applied:
     """Understand stored records: their messages come to stand in cases, the unreadable ones in quarantine."""
-    readable: list[tuple[Record, Inquiry]] = []
-    quarantined: list[tuple[Record, MappingError]] = []
+    readable: list[_Readable] = []
+    unreadable: list[_Unreadable] = []
     for record in stored:
         try:
-            if record.version.startswith(INCOMPLETE):
-                raise MappingError("the mall listed this thread but did not show it", code="not_completed")
-            readable.append((record, connector.normalise(records.to_raw(record))))
+            readable.append((record, _understood(connector, record)))
         except MappingError as error:
-            quarantined.append((record, error))
+            unreadable.append((record, error))
+    try:
+        return await _commit(runtime, channel_id, readable, unreadable)
+    except UNSTORABLE:
+        # One of them cannot be stored, and only the database can say which: each gets a commit of its own.
+        done = [await _commit(runtime, channel_id, [], unreadable)]
+        done += [await _commit_alone(runtime, channel_id, pair) for pair in readable]
+        return Applied(len(stored), sum(one.messages for one in done), sum(one.quarantined for one in done))
+
+
+def _understood(connector: AnyConnector, record: Record) -> Inquiry:
+    if record.version.startswith(INCOMPLETE):
+        raise MappingError("the mall listed this thread but did not show it", code="not_completed")
+    try:
+        return connector.normalise(records.to_raw(record))
+    except MappingError:
+        raise
+    except Exception as error:
+        # A mistake in a connector's mapping costs the record that shows it, and nothing else.
+        logger.exception("record.mapper_failed", extra={"record_id": to_public("rec", record.id)})
+        raise MappingError(f"the mapping failed with {type(error).__name__}", code="mapper_failed") from error
+
+
+async def _commit(
+    runtime: Runtime, channel_id: UUID, readable: Sequence[_Readable], unreadable: Sequence[_Unreadable]
+) -> Applied:
     now = runtime.clock()
     async with runtime.database.session() as db:
-        for record, trouble in quarantined:
+        for record, trouble in unreadable:
             await set_aside(db, record, now, code=trouble.code, reason=trouble.message, pointer=trouble.pointer)
         messages = await absorb(db, channel_id, readable, now) if readable else 0
         await db.commit()
-    return Applied(records=len(stored), messages=messages, quarantined=len(quarantined))
+    return Applied(records=len(readable) + len(unreadable), messages=messages, quarantined=len(unreadable))
+
+
+async def _commit_alone(runtime: Runtime, channel_id: UUID, pair: _Readable) -> Applied:
+    try:
+        return await _commit(runtime, channel_id, [pair], [])
+    except UNSTORABLE as error:
+        trouble = MappingError(f"it holds text that no database takes ({type(error).__name__})", code="not_storable")
+        return await _commit(runtime, channel_id, [], [(pair[0], trouble)])
 
 
 async def set_aside(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,11 +24,23 @@ DEBIAN_BIN = Path("/usr/lib/postgresql/15/bin")
 TEMPLATE = "gateway_template"
 
 
-def start_embedded(folder: Path) -> str:
-    """Start (or find) the embedded server with its data in `folder` and return its address."""
+def start_embedded(run: str) -> str:
+    """Start the embedded server of this test run, or find it, and return its address.
+
+    It does not live under pytest's own folder: another run that starts meanwhile would take the
+    server's right to enter there away.
+    """
+    folder = Path(tempfile.gettempdir()) / f"madoguchi-tests-{run}"
+    # What is registered first runs last: by then the last process of the run has stopped the server.
+    atexit.register(_remove_if_stopped, folder)
     url = database_url(Config(home=folder))
     _hurry(url)
     return url
+
+
+def _remove_if_stopped(folder: Path) -> None:
+    if not (folder / "postgres" / "postmaster.pid").exists():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def has_debian() -> bool:
