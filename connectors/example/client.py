@@ -11,8 +11,6 @@ from connectors.example.settings import ExampleSettings
 from connectors.example.wire import WireFlagResults, WireList, WirePosted, WireReply, WireShop, WireUploaded
 from gateway.sdk import ChannelContext, MallClient, OutboundFile, RejectedError
 
-REQUEST_INTERVAL = timedelta(seconds=1)
-
 W = TypeVar("W", bound=BaseModel)
 
 
@@ -25,7 +23,7 @@ class ExampleClient:
             settings.base_url,
             context,
             authorise=self._authorise,
-            request_interval=REQUEST_INTERVAL,
+            request_interval=timedelta(seconds=settings.request_interval),
             secrets=(self._key,),
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from connectors.example.client import REQUEST_INTERVAL, ExampleClient
+from connectors.example.client import ExampleClient
 from connectors.example.mapping import to_inquiry, to_wire_reply
 from connectors.example.settings import ExampleSettings
 from connectors.example.wire import WireHeadline
@@ -47,7 +47,7 @@ class ExampleConnector(Connector[ExampleSettings]):
         can_download=True,
         lists_by="updated",
         page_size=PAGE_SIZE,
-        request_interval=REQUEST_INTERVAL,
+        request_interval=timedelta(seconds=1),
         credential_lifetime=timedelta(days=180),
         reply=ReplyLimits(
             max_chars=1000,

@@ -12,6 +12,9 @@ class ExampleSettings(ChannelSettings):
 
     api_key: Annotated[SecretStr, Field(description="API key from the market's shop screen; lives 180 days.")]
     base_url: Annotated[str, Field(description="Address of the market's API.")] = "https://api.market.example/v1"
+    request_interval: Annotated[
+        float, Field(ge=0, le=60, description="Seconds between the starts of two requests; the market asks for 1.")
+    ] = 1.0
     look_back_days: Annotated[
         int, Field(gt=0, le=3650, description="How many days of the past are read, again every six hours.")
     ] = 400

@@ -35,7 +35,7 @@ class ExampleSimulator(Simulator):
         self._serial = 0
 
     def settings(self, base_url: str, *, address: str = "") -> dict[str, Any]:
-        return {"api_key": self.api_key, "base_url": base_url}
+        return {"api_key": self.api_key, "base_url": base_url, "request_interval": 0}
 
     def seed(self) -> None:
         now = self.clock.now()
