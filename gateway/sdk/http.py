@@ -16,10 +16,12 @@ One table decides what a failed call means (source: the exception tree of httpx,
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Any
 
 import httpx
@@ -65,6 +67,12 @@ class _WithoutQueries(logging.Filter):
 
 
 logging.getLogger("httpx").addFilter(_WithoutQueries())
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    # Reading the certificates of all authorities takes longer than a call to a mall: once is enough for a process.
+    return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +123,7 @@ class MallClient:
             timeout=timeout,
             follow_redirects=False,
             trust_env=context.transport is None,
+            verify=_trusted(),
         )
 
     async def aclose(self) -> None:
