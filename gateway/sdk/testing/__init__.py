@@ -5,6 +5,7 @@ is `fixtures`, which is a program too.
 """
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 from gateway.sdk.testing.clock import SimulatedClock
@@ -48,13 +49,18 @@ __all__ = [
 ]
 
 
+CONTRACT = "gateway.sdk.testing.contract"
+
+
 def __getattr__(name: str) -> Any:
     match name:
         case "ConnectorContract" | "contract_for":
             import pytest
 
-            pytest.register_assert_rewrite("gateway.sdk.testing.contract")
-            return getattr(importlib.import_module("gateway.sdk.testing.contract"), name)
+            # Assertions explain themselves only if pytest knows of the module before it is loaded.
+            if CONTRACT not in sys.modules:
+                pytest.register_assert_rewrite(CONTRACT)
+            return getattr(importlib.import_module(CONTRACT), name)
         case "FixturePair" | "fixture_pairs":
             return getattr(importlib.import_module("gateway.sdk.testing.fixtures"), name)
         case _:
