@@ -8,8 +8,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
-import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -23,8 +21,8 @@ from gateway.sdk import AnyConnector
 from gateway.sdk.discovery import discover
 from gateway.sdk.testing import SimulatedFile, Simulator, serving
 from gateway.sdk.testing.packages import simulator_for
-from tests.support import postgres
-from tests.support.processes import GATEWAY, QUICK, until
+from tests.support.gateway_process import running_gateway
+from tests.support.processes import until
 
 CONNECTORS = sorted(discover().connectors.items())
 PNG = b"\x89PNG\r\n\x1a\n" + bytes.fromhex("0000000d49484452000000010000000108060000001f15c489") + bytes(40)
@@ -32,38 +30,8 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes.fromhex("0000000d4948445200000001000000010806
 
 @pytest.fixture(scope="module")
 def gateway(server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    """A running gateway, worker inside, and a client that may do everything there."""
-    home = tmp_path_factory.mktemp("home")
-    url = postgres.create_database(server_url, name := f"e2e_{uuid.uuid4().hex[:10]}")
-    environment = {**os.environ, **QUICK, "GATEWAY_DATABASE_URL": url, "GATEWAY_HOME": str(home), "GATEWAY_PORT": "0"}
-    created = subprocess.run(
-        [str(GATEWAY), "tokens", "create", "e2e", "--json"], env=environment, capture_output=True, text=True, check=True
-    )
-    token = json.loads(created.stdout)["token"]
-    process = subprocess.Popen(
-        [str(GATEWAY), "serve"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    # On a server of its own the gateway leaves the work to worker processes.
-    working = subprocess.Popen([str(GATEWAY), "worker"], env=environment, stderr=subprocess.DEVNULL)
-    try:
-        address = _address(process)
-        with httpx.Client(base_url=address, headers={"authorization": f"Bearer {token}"}, timeout=30) as client:
-            yield client
-    finally:
-        working.terminate()
-        process.terminate()
-        process.communicate(timeout=30)
-        working.wait(30)
-        postgres.drop_database(server_url, name)
-
-
-def _address(process: subprocess.Popen[str]) -> str:
-    """Return the address that the gateway prints when it listens."""
-    for line in process.stdout or ():
-        for word in line.split():
-            if word.startswith("http://"):
-                return word.rstrip(".,;")
-    raise AssertionError("the gateway ended before it listened")
+    with running_gateway(server_url, tmp_path_factory.mktemp("home"), name="e2e") as client:
+        yield client
 
 
 @pytest.fixture(params=[pytest.param(connector, id=key) for key, connector in CONNECTORS])
