@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from gateway.api.openapi import openapi_document
+from gateway.api.problems import PROBLEMS
 from gateway.app import create_app
 from gateway.model import Scope
 from gateway.runtime import Runtime
@@ -105,3 +106,12 @@ def test_every_schema_shows_examples() -> None:
         if "properties" not in schema or name.startswith(("Page_", "Body_")):
             continue
         assert "examples" in json.dumps(schema) or "$ref" in json.dumps(schema) or "const" in json.dumps(schema), name
+
+
+def test_the_page_of_the_api_describes_every_call_scope_and_problem() -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+
+    for path, method, _ in operations():
+        assert re.search(rf"{method.upper()}`?[^|\n]*{re.escape(path)}`", page), (method, path)
+    for word in (*PROBLEMS, *(scope.value for scope in Scope)):
+        assert f"`{word}`" in page, word

@@ -45,7 +45,7 @@ async def test_schemathesis_finds_nothing(
     async with serving(create_app(runtime)) as url:
         program = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "schemathesis.cli", "--config-file", SETTINGS, "run", document, "--url", url),
-            *("--header", f"Authorization: Bearer {secret}", "--max-examples", "300" if IS_NIGHTLY else "8"),
+            *("--header", f"Authorization: Bearer {secret}", "--max-examples", "300" if IS_NIGHTLY else "20"),
             *("--workers", "1", "--no-color"),
             cwd=tmp_path,
             stdout=asyncio.subprocess.PIPE,
