@@ -54,7 +54,7 @@ lock: .venv/dev ## Compile requirements/ anew from pyproject.toml (ARGS=--upgrad
 	@scripts/lock $(ARGS)
 
 .PHONY: test-tools
-test-tools: ## Install what some tests need besides Python: Debian's PostgreSQL, Node.js and Spectral
+test-tools: ## Install what some tests need besides Python: Debian's PostgreSQL and Chromium, Node.js and Spectral
 	@scripts/install-test-tools
 
 .PHONY: install

@@ -70,6 +70,8 @@ class BrowserForm:
         origin = request.headers.get("origin", "")
         if origin in self.settings.form_origins:
             headers["access-control-allow-origin"] = origin
+            # Without it a page cannot read how long a 429 asks it to wait.
+            headers["access-control-expose-headers"] = "retry-after"
         return headers
 
     def preflight(self, request: WebhookRequest) -> WebhookResponse:
