@@ -44,6 +44,7 @@ class Case(SQLModel, table=True):
         Index("case_by_activity", "last_message_at", "id"),
         Index("case_by_channel", "channel_id", "last_message_at", "id"),
         Index("case_by_status", "status", "last_message_at", "id"),
+        Index("case_by_channel_and_status", "channel_id", "status", "last_message_at", "id"),
     )
 
     id: UUID = Field(default_factory=new_id, primary_key=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, text, tuple_, update
+from sqlalchemy import ARRAY, Text, Uuid, column, func, literal, text, true, tuple_, type_coerce, update
 from sqlalchemy.sql.elements import ColumnElement
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
@@ -17,6 +18,9 @@ from gateway.model import Case, CaseStatus, Channel, Note, Reference
 from gateway.model.errors import NotFoundError
 from gateway.sdk import Inquiry, Kind
 from gateway.store.rows import insert_rows
+
+# With more of them a filter lets nearly everything through, and a walk down the list finds a page at once.
+MOST_LANES = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,16 +124,43 @@ async def list_cases(
     db: AsyncSession, wanted: CaseFilter, *, after: tuple[datetime, UUID] | None, limit: int, is_ascending: bool = False
 ) -> list[Case]:
     """Return cases by their last message, newest first (or oldest first); `after` is where the last page ended."""
-    position = tuple_(col(Case.last_message_at), col(Case.id))
-    query = select(Case).where(*_conditions(wanted)).limit(limit)
-    if after is not None:
-        query = query.where(position > after if is_ascending else position < after)
-    order = (
-        (col(Case.last_message_at), col(Case.id))
-        if is_ascending
-        else (col(Case.last_message_at).desc(), col(Case.id).desc())
-    )
-    return list((await db.exec(query.order_by(*order))).all())
+    if wanted.brands:
+        wanted = replace(wanted, brands=(), channels=await _channels_of(db, wanted))
+        if not wanted.channels:
+            return []
+    lanes = [(channel, status) for channel in wanted.channels or (None,) for status in wanted.statuses or (None,)]
+    keys = (col(Case.last_message_at), col(Case.id))
+
+    def page(query: Any, *by: Any) -> Any:
+        return query.order_by(*(key if is_ascending else key.desc() for key in by)).limit(limit)
+
+    def behind(query: Any) -> Any:
+        position = tuple_(*keys)
+        return query if after is None else query.where(position > after if is_ascending else position < after)
+
+    if not 1 < len(lanes) <= MOST_LANES:
+        return list((await db.exec(page(behind(select(Case).where(*_conditions(wanted))), *keys))).all())
+    # Each channel and status is an index read from the position on, and the nearest of all of them are the page. Asked
+    # with IN, the server would walk past everything that does not match, or read and sort everything that does.
+    lane = func.unnest(
+        literal([channel for channel, _ in lanes], ARRAY(Uuid)), literal([status for _, status in lanes], ARRAY(Text))
+    ).table_valued(column("channel_id", Uuid), column("status", Text), name="lane")
+    lane = lane.render_derived()
+    rest = _conditions(replace(wanted, channels=(), statuses=()))
+    if wanted.channels:
+        rest.append(col(Case.channel_id) == lane.c.channel_id)
+    if wanted.statuses:
+        rest.append(type_coerce(col(Case.status), Text) == lane.c.status)
+    nearest = page(behind(select(*keys).where(*rest)), *keys).correlate(lane).lateral("nearest")
+    found = select(nearest.c.id).select_from(lane).join(nearest, true())
+    found = page(found, nearest.c.last_message_at, nearest.c.id)
+    return list((await db.exec(page(select(Case).where(col(Case.id).in_(found)), *keys))).all())
+
+
+async def _channels_of(db: AsyncSession, wanted: CaseFilter) -> tuple[UUID, ...]:
+    """Return the channels of the brands, of `channels` alone if there are any."""
+    query = select(Channel.id).where(col(Channel.brand).in_(wanted.brands))
+    return tuple((await db.exec(query.where(col(Channel.id).in_(wanted.channels)) if wanted.channels else query)).all())
 
 
 async def count_cases(db: AsyncSession, wanted: CaseFilter) -> dict[CaseStatus, int]:

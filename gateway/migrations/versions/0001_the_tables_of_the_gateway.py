@@ -128,6 +128,9 @@ def upgrade() -> None:
     )
     op.create_index("case_by_activity", "case", ["last_message_at", "id"], unique=False)
     op.create_index("case_by_channel", "case", ["channel_id", "last_message_at", "id"], unique=False)
+    op.create_index(
+        "case_by_channel_and_status", "case", ["channel_id", "status", "last_message_at", "id"], unique=False
+    )
     op.create_index("case_by_status", "case", ["status", "last_message_at", "id"], unique=False)
     op.create_table(
         "job",
@@ -417,6 +420,7 @@ def downgrade() -> None:
     op.drop_index("job_by_channel", table_name="job")
     op.drop_table("job")
     op.drop_index("case_by_status", table_name="case")
+    op.drop_index("case_by_channel_and_status", table_name="case")
     op.drop_index("case_by_channel", table_name="case")
     op.drop_index("case_by_activity", table_name="case")
     op.drop_table("case")
