@@ -28,7 +28,12 @@ from gateway.runtime import Runtime
 
 SECRET = "a key for benchmarks"  # noqa: S105 - it guards invented data in a folder that is removed
 # One sweep instead of four: for benchmarks that count requests or channels, not history.
-ONE_SWEEP: dict[str, Any] = {"recent_reach": "P30D", "month_reach": "P30D", "archive_reach": "P30D", "deep_reach": "P30D"}
+ONE_SWEEP: dict[str, Any] = {
+    "recent_reach": "P30D",
+    "month_reach": "P30D",
+    "archive_reach": "P30D",
+    "deep_reach": "P30D",
+}
 
 
 @dataclass(frozen=True, slots=True)
