@@ -124,6 +124,7 @@ async def test_a_preflight_names_exactly_what_is_allowed(shop: Shop) -> None:
     assert response.status == 204
     assert response.headers == {
         "access-control-allow-origin": SHOP_ORIGIN,
+        "access-control-expose-headers": "retry-after",
         "access-control-allow-methods": "GET, POST",
         "access-control-allow-headers": "content-type, idempotency-key",
         "access-control-max-age": "600",
