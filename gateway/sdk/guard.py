@@ -17,6 +17,7 @@ from typing import cast
 import httpx
 
 from gateway.sdk.errors import AuthenticationError
+from gateway.sdk.trust import trusted_authorities
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host name and port to IP addresses, in the order in which they should be tried."""
@@ -89,7 +90,9 @@ class GuardedTransport(httpx.AsyncBaseTransport):
     ) -> None:
         # A kept connection would be found again by its address alone, whatever name it was opened for.
         limits = httpx.Limits(max_keepalive_connections=0)
-        self._inner = inner or httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
+        self._inner = inner or httpx.AsyncHTTPTransport(
+            limits=limits, trust_env=False, verify=trusted_authorities(trust_env=False)
+        )
         self._ports = frozenset(ports)
         self._allows_private_addresses = allows_private_addresses
         self._max_answer_bytes = max_answer_bytes

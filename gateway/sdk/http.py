@@ -16,12 +16,10 @@ One table decides what a failed call means (source: the exception tree of httpx,
 from __future__ import annotations
 
 import logging
-import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from functools import cache
 from typing import Any
 
 import httpx
@@ -36,6 +34,7 @@ from gateway.sdk.errors import (
     RetryableError,
     UnknownOutcomeError,
 )
+from gateway.sdk.trust import trusted_authorities
 
 NOTHING_SENT = (
     httpx.ConnectError,
@@ -67,12 +66,6 @@ class _WithoutQueries(logging.Filter):
 
 
 logging.getLogger("httpx").addFilter(_WithoutQueries())
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    # Reading the certificates of all authorities takes longer than a call to a mall: once is enough for a process.
-    return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +116,7 @@ class MallClient:
             timeout=timeout,
             follow_redirects=False,
             trust_env=context.transport is None,
-            verify=_trusted(),
+            verify=trusted_authorities(trust_env=context.transport is None),
         )
 
     async def aclose(self) -> None:
