@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, File, Response, UploadFile, status
+from fastapi import APIRouter, File, Request, Response, UploadFile, status
 
 from gateway.api import schemas
 from gateway.api.dependencies import Db, Surroundings
+from gateway.api.errors import ApiError, Complaint
 from gateway.api.fields import AttachmentId
 from gateway.api.route import Route
 from gateway.api.security import CasesReader, RepliesWriter
 from gateway.api.views import to_attachment
 from gateway.casework import attachments as casework
+from gateway.sdk import Text
 
 router = APIRouter(prefix="/v1/attachments", tags=["attachments"], route_class=Route)
 
@@ -46,8 +49,10 @@ async def upload_attachment(
     db: Db,
     runtime: Surroundings,
     caller: RepliesWriter,
+    request: Request,
 ) -> schemas.AttachmentPublic:
     """Keep a file for a reply; name its id in `attachment_ids`. Only the same token can use it."""
+    _refuse_other_parts([name for name, _ in (await request.form()).multi_items()])
     attachment = await casework.upload(
         db,
         runtime,
@@ -59,6 +64,15 @@ async def upload_attachment(
     )
     await db.commit()
     return to_attachment(attachment)
+
+
+def _refuse_other_parts(names: Sequence[str]) -> None:
+    if names == ["file"]:
+        return
+    text = Text(ja="file という部分を1つだけ送ってください。", en="Send one part, named file, and no other.")
+    pointers = sorted({f"/{name[:100]}" for name in names if name != "file"})[:20] or ["/file"]
+    complaints = [Complaint(code="extra_forbidden", text=text, pointer=pointer) for pointer in pointers]
+    raise ApiError(422, "invalid_request", text, complaints)
 
 
 @router.get("/{attachment_id}", operation_id="get_attachment", summary="Get a file's description")

@@ -84,6 +84,7 @@ def openapi_document() -> dict[str, Any]:
     for name in ("HTTPValidationError", "ValidationError"):
         document["components"]["schemas"].pop(name, None)
     document["components"]["schemas"].update(_problem_schemas())
+    document["components"]["schemas"]["Body_upload_attachment"]["additionalProperties"] = False
     for path, method, operation in _operations(document):
         _complete(path, method, operation)
     return document

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -30,6 +31,21 @@ async def test_a_file_is_taken_for_what_its_bytes_are(client: Client) -> None:
     assert uploaded.status_code == 201
     shown = uploaded.json()
     assert (shown["name"], shown["content_type"], shown["size"]) == ("割れ.pdf", "image/png", len(PNG))
+
+
+@pytest.mark.parametrize(
+    ("parts", "pointer"),
+    [
+        ([("file", ("a.png", PNG)), ("file", ("b.png", PNG))], "/file"),
+        ([("file", ("a.png", PNG)), ("case_id", (None, "case_1"))], "/case_id"),
+    ],
+)
+async def test_one_file_at_a_time_and_nothing_beside_it(
+    client: Client, parts: list[tuple[str, Any]], pointer: str
+) -> None:
+    response = await client.ask("POST", "/v1/attachments", files=parts)
+
+    assert assert_problem(response, 422, "invalid_request")["errors"][0]["pointer"] == pointer
 
 
 async def test_a_file_leaves_as_a_download_that_no_browser_runs(client: Client) -> None:
