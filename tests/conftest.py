@@ -46,13 +46,13 @@ def _embedded() -> str:
 
 
 @pytest.fixture(scope="session")
-def _debian(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def _debian() -> Iterator[str]:
     if not postgres.has_debian():
         reason = "Debian's PostgreSQL 15 is not installed: make test-tools"
         if REQUIRES_ALL:
             pytest.fail(reason)
         pytest.skip(reason)
-    with postgres.debian_server(tmp_path_factory.mktemp("debian")) as url:
+    with postgres.debian_server() as url:
         yield url
 
 

@@ -49,17 +49,15 @@ def has_debian() -> bool:
 
 
 @contextlib.contextmanager
-def debian_server(folder: Path) -> Iterator[str]:
-    """Run Debian's PostgreSQL 15 on a TCP port of this machine while the block runs."""
+def debian_server() -> Iterator[str]:
+    """Run Debian's PostgreSQL 15 on a TCP port while the block runs; not under pytest's folder either."""
+    folder = Path(tempfile.mkdtemp(prefix="madoguchi-debian-"))
     data = folder / "data"
-    folder.mkdir(parents=True, exist_ok=True)
     # The server refuses to run as root; its package brings a user for it.
     as_user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
     if as_user:
         owner = pwd.getpwnam("postgres")
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-        for parent in folder.parents[:-1]:
-            parent.chmod(parent.stat().st_mode | 0o011)
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -74,7 +72,7 @@ def debian_server(folder: Path) -> Iterator[str]:
         yield f"postgresql://gateway@127.0.0.1:{port}/postgres"
     finally:
         subprocess.run([*pg_ctl, "-m", "immediate", "stop"], check=True, capture_output=True, cwd=folder)
-        shutil.rmtree(data, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _hurry(url: str) -> None:
