@@ -94,25 +94,46 @@ def _filters(level: Level) -> Mapping[str, CaseFilter]:
     }
 
 
-async def _time_lists(levels: Sequence[Level], times: int) -> Mapping[str, list[float]]:
-    """Return the median seconds of each list on each level; each round asks every level for every list."""
+@dataclass(slots=True)
+class Listed:
+    """How long one list took on each level, and on which of them its page was full."""
+
+    seconds: list[float]
+    is_full: list[bool]
+
+    @property
+    def growth(self) -> float:
+        """How many times as long the last level takes as the first one whose page is as long as its own."""
+        base = next(number for number, is_full in enumerate(self.is_full) if is_full is self.is_full[-1])
+        return self.seconds[-1] / self.seconds[base]
+
+
+async def _time_lists(levels: Sequence[Level], times: int) -> Mapping[str, Listed]:
+    """Return the median of each list on each level; each round asks every level for every list."""
     seconds: defaultdict[tuple[str, int], list[float]] = defaultdict(list)
+    full: dict[tuple[str, int], bool] = {}
     for _ in range(times + 1):
         for number, level in enumerate(levels):
             for name, wanted in _filters(level).items():
                 for place, after in (("first page", None), ("deep page", level.deep)):
-                    seconds[f"{name}, {place}", number].append(await _time_list(level, wanted, after))
-    names = dict.fromkeys(name for name, _ in seconds)
+                    key = f"{name}, {place}", number
+                    took, count = await _time_list(level, wanted, after)
+                    seconds[key].append(took)
+                    full[key] = count == PAGE
+    numbers = range(len(levels))
     # The first round only fills the caches.
-    return {name: [statistics.median(seconds[name, n][1:]) for n in range(len(levels))] for name in names}
+    return {
+        name: Listed([statistics.median(seconds[name, n][1:]) for n in numbers], [full[name, n] for n in numbers])
+        for name in dict.fromkeys(name for name, _ in seconds)
+    }
 
 
-async def _time_list(level: Level, wanted: CaseFilter, after: tuple[datetime, UUID] | None) -> float:
+async def _time_list(level: Level, wanted: CaseFilter, after: tuple[datetime, UUID] | None) -> tuple[float, int]:
     async with level.runtime.database.session() as db:
         await db.connection()
         started = time.perf_counter()
-        await cases.list_cases(db, wanted, after=after, limit=PAGE)
-        return time.perf_counter() - started
+        found = await cases.list_cases(db, wanted, after=after, limit=PAGE)
+        return time.perf_counter() - started, len(found)
 
 
 async def _indexes(level: Level, wanted: CaseFilter) -> str:
@@ -147,12 +168,12 @@ async def _time_ingest(levels: Sequence[Level]) -> list[float]:
     return [statistics.median(measured[1:]) for measured in rates]
 
 
-def _list_rows(lists: Mapping[str, list[float]], indexes: Mapping[str, str]) -> list[Row]:
+def _list_rows(lists: Mapping[str, Listed], indexes: Mapping[str, str]) -> list[Row]:
     rows = []
-    for name, seconds in lists.items():
-        times = " / ".join(f"{one * 1000:.1f}" for one in seconds)
+    for name, listed in lists.items():
+        times = " / ".join(f"{one * 1000:.1f}" for one in listed.seconds)
         through = indexes[name.rpartition(",")[0]]
-        figure = f"{times} ms; {seconds[-1] / seconds[0]:.1f} times; by {through}"
+        figure = f"{times} ms; {listed.growth:.1f} times; by {through}"
         # Who asks for an item gets as many more cases as there are: all of them are looked at to find the latest.
         rows.append(Row(f"List of cases: {name}", figure, "" if name.startswith("one item") else "1.5 times or less"))
     return rows

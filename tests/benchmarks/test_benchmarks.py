@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import BENCHMARKS
+from benchmarks.growth import Listed
 from benchmarks.report import BEGIN, END, PAGE, Report, Row
 from benchmarks.sizes import TINY
 from benchmarks.stage import Stage, opened_stage
@@ -57,3 +58,17 @@ def test_the_page_of_the_benchmarks_has_its_markers() -> None:
     text = PAGE.read_text(encoding="utf-8")
 
     assert text.index(BEGIN) < text.index(END)
+
+
+@pytest.mark.parametrize(
+    ("is_full", "growth"),
+    [
+        ([True, True, True], 3.0),  # all pages are full: the smallest level is the measure
+        ([False, True, True], 1.5),  # its page is short there, so the next one is
+        ([False, False, False], 3.0),  # nothing to show anywhere
+    ],
+)
+def test_growth_of_a_list_compares_pages_of_one_length(is_full: list[bool], growth: float) -> None:
+    listed = Listed(seconds=[1.0, 2.0, 3.0], is_full=is_full)
+
+    assert listed.growth == growth
