@@ -102,3 +102,29 @@ async def test_a_thread_that_the_mall_lists_but_does_not_show_stops_no_other(ben
 
     assert channel.id == bench.channel_id
     assert {case.external_id for case in await bench.cases()} == set(threads)
+
+
+async def test_html_from_a_customer_is_sanitised_before_anybody_can_read_it(bench: Bench) -> None:
+    hostile = (
+        '<p onclick="x()">返品<script>alert(1)</script><a href="javascript:x()">こちら</a><img src=x onerror=x()></p>'
+    )
+
+    class Html(ExampleConnector):
+        """A connector of a mall that delivers HTML."""
+
+        def normalise(self, record: RawRecord) -> Inquiry:
+            inquiry = super().normalise(record)
+            messages = tuple(m.model_copy(update={"html": hostile}) for m in inquiry.messages)
+            return inquiry.model_copy(update={"messages": messages})
+
+    thread = bench.simulator.customer_writes("返品")
+    async with bench.runtime.connector(await bench.channel()) as connector:
+        page = await connector.fetch(None)
+        stored = await inbound.take_in(bench.runtime, connector, bench.channel_id, page.records)
+        await inbound.apply(bench.runtime, Html(connector.settings, connector.context), bench.channel_id, stored)
+
+    (message,) = await bench.messages(thread)
+    assert message.html is not None
+    assert "返品" in message.html
+    for danger in ("script", "alert", "onclick", "onerror", "javascript:"):
+        assert danger not in message.html
