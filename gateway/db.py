@@ -34,6 +34,8 @@ class Database:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_pre_ping=True,
+            # Values are names and messages of customers: they must not stand in the text of an error.
+            hide_parameters=True,
             json_serializer=lambda value: json.dumps(value, ensure_ascii=False, default=str),
         )
         event.listen(self.engine.sync_engine, "connect", _speak_utc)

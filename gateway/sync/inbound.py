@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -195,8 +196,17 @@ def _understood(connector: AnyConnector, record: Record) -> Inquiry:
     except MappingError:
         raise
     except Exception as error:
-        # A mistake in a connector's mapping costs the record that shows it, and nothing else.
-        logger.exception("record.mapper_failed", extra={"record_id": to_public("rec", record.id)})
+        # A mistake in a connector's mapping costs the record that shows it, and nothing else. What the error says may
+        # quote the customer, so only its kind and place are logged.
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        logger.error(  # noqa: TRY400
+            "record.mapper_failed",
+            extra={
+                "record_id": to_public("rec", record.id),
+                "error": type(error).__name__,
+                "place": f"{place.filename}:{place.lineno}",
+            },
+        )
         raise MappingError(f"the mapping failed with {type(error).__name__}", code="mapper_failed") from error
 
 

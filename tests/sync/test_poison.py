@@ -53,13 +53,15 @@ async def test_a_text_that_no_database_takes_is_set_aside_and_the_others_go_in(b
     assert (aside.external_id, aside.reason_code) == (threads[1], "not_storable")
 
 
-async def test_a_mapping_that_fails_on_one_record_costs_that_record(bench: Bench) -> None:
+async def test_a_mapping_that_fails_on_one_record_costs_that_record(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     class Mistaken(ExampleConnector):
         """A connector whose author forgot a case."""
 
         def normalise(self, record: RawRecord) -> Inquiry:
             if "毒".encode() in record.payload or "毒" in json.dumps(json.loads(record.payload), ensure_ascii=False):
-                raise KeyError("orderNumber")
+                raise KeyError("毒の入った顧客の言葉")
             return super().normalise(record)
 
     for text in ("一つ目", "毒", "三つ目"):
@@ -75,6 +77,8 @@ async def test_a_mapping_that_fails_on_one_record_costs_that_record(bench: Bench
 
     assert (applied.messages, applied.quarantined) == (2, 1)
     assert aside.reason_code == "mapper_failed"
+    assert "record.mapper_failed" in caplog.messages
+    assert "顧客の言葉" not in caplog.text + str(aside.reason)
     assert (again.messages, again.quarantined) == (1, 0)
     assert (await _by_state(bench))[RecordState.QUARANTINED] == []
 
