@@ -149,6 +149,18 @@ class Reply(SQLModel, table=True):
         self._move(ReplyStatus.QUEUED, now, due_at=due_at, code=code, reason=reason)
         self.failures += counts
 
+    def wait(self, now: datetime, code: str, reason: Text) -> bool:
+        """Stay queued until somebody wakes it: there is no time at which it would be its turn by itself.
+
+        Returns:
+            False if it waits for that already.
+        """
+        if self.due_at is None and self.reason_code == code:
+            return False
+        self.due_at, self.reason_code, self.reason = None, code, reason.model_dump()
+        self._touch(now)
+        return True
+
     def reject(self, now: datetime, code: str, reason: Text) -> None:
         """The mall refused it."""
         self._move(ReplyStatus.REJECTED, now, code=code, reason=reason)

@@ -47,6 +47,10 @@ ACTOR = "engine"
 SHARE_OF_LEASE = 0.75
 
 WAITS_FOR_CHANNEL = Text(ja="チャネルが停止中です。", en="The channel is paused.")
+WAITS_FOR_EARLIER = Text(
+    ja="同じ案件の前の返信が決着するのを待っています。",
+    en="It waits for an earlier reply of the same case to be settled.",
+)
 ABANDONED = Text(
     ja="送信中に処理が途切れました。届いたかどうかを確認しています。",
     en="The worker stopped in the middle of sending; the thread will tell whether it arrived.",
@@ -126,14 +130,11 @@ async def _take(runtime: Runtime, reply_id: UUID) -> _Taken | ReplyStatus:
             return reply.status
         if reply.status is not ReplyStatus.QUEUED or (reply.due_at or now) > now:
             return reply.status
-        if await replies.find_blocker(db, reply) is not None:
-            return reply.status
         channel = await channels.get_channel(db, reply.channel_id)
+        if await replies.find_blocker(db, reply) is not None:
+            return await _wait(db, reply, now, "waits_for_earlier", WAITS_FOR_EARLIER)
         if not channel.is_active:
-            reply.reason_code, reply.reason = "channel_paused", WAITS_FOR_CHANNEL.model_dump()
-            db.add(reply)
-            await db.commit()
-            return reply.status
+            return await _wait(db, reply, now, "channel_paused", WAITS_FOR_CHANNEL)
         fence = reply.take(now, runtime.config.lease)
         files = await messages.list_attachments(db, reply_ids=[reply.id])
         db.add_all(
@@ -151,6 +152,14 @@ async def _take(runtime: Runtime, reply_id: UUID) -> _Taken | ReplyStatus:
         note_change(db, reply, ReplyStatus.QUEUED, now)
         await db.commit()
     return _Taken(reply, case, channel, files, fence)
+
+
+async def _wait(db: AsyncSession, reply: Reply, now: datetime, code: str, reason: Text) -> ReplyStatus:
+    """Leave the reply in the queue; what it waits for wakes it."""
+    if reply.wait(now, code, reason):
+        db.add(reply)
+        await db.commit()
+    return reply.status
 
 
 async def _abandon_if_expired(runtime: Runtime, db: AsyncSession, case: Case, reply: Reply, now: datetime) -> None:

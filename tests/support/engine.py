@@ -206,7 +206,7 @@ class Bench:
                 .where(
                     Reply.channel_id == self.channel_id,
                     col(Reply.status).in_([ReplyStatus.QUEUED, ReplyStatus.SENDING, ReplyStatus.UNKNOWN]),
-                    col(Reply.due_at) <= now,
+                    col(Reply.due_at).is_(None) | (col(Reply.due_at) <= now),
                 )
                 .order_by(col(Reply.case_id), col(Reply.position))
             )

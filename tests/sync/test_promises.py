@@ -231,6 +231,7 @@ async def test_replies_of_one_case_leave_in_order_even_if_the_first_is_in_doubt(
     bench.simulator.faults.add(Fault(kind=FaultKind.TIME_OUT, operation=operation))
 
     assert await bench.deliver(second) is ReplyStatus.QUEUED
+    assert (await bench.reply(second)).reason_code == "waits_for_earlier"
     assert await bench.deliver(first) is ReplyStatus.UNKNOWN
     assert await bench.deliver(second) is ReplyStatus.QUEUED
     await bench.settle_all()

@@ -223,6 +223,13 @@ class ReplyMachine(RuleBasedStateMachine):
             assert copies == 1, f"lost: {told}"
         elif reply.status is ReplyStatus.NEEDS_PERSON:
             assert reply.reason, f"stuck without a reason: {told}"
+        elif reply.status is ReplyStatus.QUEUED and reply.reason_code == "waits_for_earlier":
+            # Its turn comes when a person has settled the one before it.
+            async with self.database.session() as db:
+                blocker = await replies.find_blocker(db, reply)
+            assert blocker is not None, f"stuck: {told}"
+            assert blocker.status in {ReplyStatus.NEEDS_PERSON, ReplyStatus.QUEUED}, f"stuck: {told}"
+            assert copies == 0, f"shown as not sent, yet it was: {told}"
         else:
             assert reply.is_settled, f"stuck: {told}"
             assert copies == 0, f"shown as not sent, yet it was: {told}"
