@@ -249,7 +249,7 @@ def machine(database_url: str) -> Iterator[type[ReplyMachine]]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(36_000 if SCHEDULES > 1000 else 900)
+@pytest.mark.timeout(36_000 if SCHEDULES > 1000 else 1_800)
 def test_no_schedule_doubles_or_loses_a_reply_or_leaves_it_stuck(
     machine: type[ReplyMachine], request: pytest.FixtureRequest
 ) -> None:
