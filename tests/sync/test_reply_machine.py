@@ -22,7 +22,7 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from connectors.example.simulator import ExampleSimulator
 from gateway.config import Config
@@ -53,6 +53,17 @@ faults = st.builds(
     headers=st.sampled_from([{}, {"retry-after": "30"}]),
     body=st.sampled_from([b"", b"{}", b"<html>", b"\xff\xfe"]),
 ).filter(lambda fault: not (fault.kind is FaultKind.ANSWER_AFTER and fault.status < 500 and fault.status != 408))
+SEND_FAULTS = [
+    *(Fault(kind=kind, operation=POST) for kind in FaultKind if kind is not FaultKind.ANSWER),
+    *(Fault(kind=FaultKind.ANSWER_AFTER, operation=POST, status=status) for status in (408, 500, 503)),
+    *(Fault(kind=FaultKind.ANSWER, operation=POST, status=status) for status in (400, 401, 429, 500, 503)),
+]
+READ_FAULTS = [
+    Fault(kind=FaultKind.NOT_CONNECTED, operation="GET ", times=3),
+    Fault(kind=FaultKind.ANSWER, operation="GET ", status=500, times=3),
+    Fault(kind=FaultKind.GARBLE, operation="GET ", times=3),
+    Fault(kind=FaultKind.ANSWER, operation="GET ", status=401),
+]
 T = TypeVar("T")
 
 
@@ -122,12 +133,20 @@ class ReplyMachine(RuleBasedStateMachine):
         for number in range(2):
             self.threads.append(self.simulator.customer_writes(f"質問{number}"))
         self.run(self.bench.pull())
+        for thread in range(2):
+            self.agent_answers(thread)
+
+    def _pick(self, pick: int) -> UUID:
+        return list(self.replies)[pick % len(self.replies)]
 
     @rule(thread=st.integers(0, 1))
     def customer_writes_again(self, thread: int) -> None:
         self.simulator.customer_writes("もう一つ質問です。", thread_id=self.threads[thread])
 
     @rule(thread=st.integers(0, 1))
+    def agent_answers_again(self, thread: int) -> None:
+        self.agent_answers(thread)
+
     def agent_answers(self, thread: int) -> None:
         text = f"返信{len(self.replies)}です。"
         reply = self.run(self.bench.answer(self.threads[thread], text))
@@ -141,21 +160,36 @@ class ReplyMachine(RuleBasedStateMachine):
     def mall_recovers(self) -> None:
         self.simulator.faults.clear()
 
-    @rule(moment=st.sampled_from(["before", "after"]))
-    def next_send_kills_its_worker(self, moment: str) -> None:
+    @rule(pick=st.integers(0, 30))
+    def worker_sends(self, pick: int) -> None:
+        self.run_mortal(outbound.deliver(self.runtime, self._pick(pick)))
+
+    @rule(pick=st.integers(0, 30), fault=st.sampled_from(SEND_FAULTS))
+    def worker_sends_to_a_mall_that_misbehaves(self, pick: int, fault: Fault) -> None:
+        self.simulator.faults.add(fault)
+        self.run_mortal(outbound.deliver(self.runtime, self._pick(pick)))
+
+    @rule(pick=st.integers(0, 30), moment=st.sampled_from(["before", "after"]))
+    def worker_dies_while_it_sends(self, pick: int, moment: str) -> None:
         self.network.kills.append(moment)
+        self.run_mortal(outbound.deliver(self.runtime, self._pick(pick)))
 
-    @precondition(lambda self: self.replies)
-    @rule(pick=st.integers(0, 30), settles=st.booleans())
-    def worker_takes_a_job(self, pick: int, settles: bool) -> None:
-        reply = list(self.replies)[pick % len(self.replies)]
-        step = reconcile.settle if settles else outbound.deliver
-        self.run_mortal(step(self.runtime, reply))
+    @rule(
+        pick=st.integers(0, 30),
+        seconds=st.sampled_from([0, 10, 130, 2000]),
+        fault=st.sampled_from([None, None, *READ_FAULTS]),
+    )
+    def worker_settles(self, pick: int, seconds: int, fault: Fault | None) -> None:
+        """After a while a worker reads the thread of a reply in doubt, or finds that a lease ran out."""
+        self.clock.advance(timedelta(seconds=seconds))
+        if fault is not None:
+            self.simulator.faults.add(fault)
+        self.run_mortal(outbound.deliver(self.runtime, self._pick(pick)))
+        self.run_mortal(reconcile.settle(self.runtime, self._pick(pick)))
 
-    @precondition(lambda self: self.replies)
     @rule(pick=st.integers(0, 30))
     def two_workers_take_the_same_job(self, pick: int) -> None:
-        reply = list(self.replies)[pick % len(self.replies)]
+        reply = self._pick(pick)
 
         async def both() -> None:
             await asyncio.gather(
@@ -178,10 +212,9 @@ class ReplyMachine(RuleBasedStateMachine):
     def operator_resumes_the_channel(self) -> None:
         self.run(self.bench.resume())
 
-    @precondition(lambda self: self.replies)
     @rule(pick=st.integers(0, 30))
     def agent_cancels(self, pick: int) -> None:
-        reply_id = list(self.replies)[pick % len(self.replies)]
+        reply_id = self._pick(pick)
 
         async def cancel() -> None:
             async with self.database.session() as db:
