@@ -20,7 +20,7 @@ from gateway.model.errors import ConflictError, InvalidError, NotFoundError, Pro
 from gateway.runtime import Runtime
 from gateway.sdk import OutboundFile, Text, Violation, fingerprint
 from gateway.store import channels, messages, replies
-from gateway.store.events import record_event
+from gateway.store.events import record_event, record_reply_change
 
 _NO_REPLY = Text(ja="このチャネルでは返信できません。", en="This channel cannot reply.")
 _RETRIED = Text(ja="担当者が再送を指示しました。", en="An agent asked to send it again.")
@@ -100,7 +100,7 @@ async def submit(
     await db.flush()
     if case.status is not was:
         _record_case(db, caller, case, was, now)
-    _record(db, caller, reply, ReplyStatus.DRAFT, now)
+    record_reply_change(db, reply, ReplyStatus.DRAFT, actor=caller.name, now=now)
     await wake.wake_delivery(db, reply)
     return reply
 
@@ -233,7 +233,7 @@ async def _send_again(
     case.touch(now)
     db.add_all([case, reply])
     await db.flush()
-    _record(db, caller, reply, was, now)
+    record_reply_change(db, reply, was, actor=caller.name, now=now)
     await wake.wake_delivery(db, reply)
 
 
@@ -244,24 +244,8 @@ async def _settle(
         case.touch(now)
     db.add_all([case, reply])
     await db.flush()
-    _record(db, caller, reply, was, now, **detail)
+    record_reply_change(db, reply, was, actor=caller.name, now=now, **detail)
     await wake.wake_next(db, case.id)
-
-
-def _record(db: AsyncSession, caller: Caller, reply: Reply, was: ReplyStatus, now: datetime, **detail: str) -> None:
-    record_event(
-        db,
-        EventType.REPLY_CHANGED,
-        actor=caller.name,
-        now=now,
-        channel_id=reply.channel_id,
-        case_id=reply.case_id,
-        subject_id=reply.id,
-        status=reply.status.value,
-        was=was.value,
-        code=reply.reason_code,
-        **detail,
-    )
 
 
 def _record_case(db: AsyncSession, caller: Caller, case: Case, was: CaseStatus, now: datetime) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway.model import Case, Channel, Event, EventType
+from gateway.model import Case, Channel, Event, EventType, Reply, ReplyStatus
 
 # Any fixed number: it lets one process at a time give out positions.
 PLACING_LOCK = 7_230_442
@@ -39,6 +39,25 @@ def record_event(
             detail=detail,
             happened_at=now,
         )
+    )
+
+
+def record_reply_change(
+    db: AsyncSession, reply: Reply, was: ReplyStatus, *, actor: str, now: datetime, **detail: Any
+) -> None:
+    """Add the event that a reply reached another status."""
+    record_event(
+        db,
+        EventType.REPLY_CHANGED,
+        actor=actor,
+        now=now,
+        channel_id=reply.channel_id,
+        case_id=reply.case_id,
+        subject_id=reply.id,
+        status=reply.status.value,
+        was=was.value,
+        code=reply.reason_code,
+        **detail,
     )
 
 

@@ -18,7 +18,6 @@ from gateway.model import (
     Attempt,
     Case,
     Channel,
-    EventType,
     Outcome,
     Reply,
     ReplyStatus,
@@ -37,7 +36,7 @@ from gateway.sdk import (
     UnknownOutcomeError,
 )
 from gateway.store import channels, messages, replies
-from gateway.store.events import record_event
+from gateway.store.events import record_reply_change
 from gateway.sync.inbound import pause_refused
 
 logger = logging.getLogger(__name__)
@@ -91,20 +90,9 @@ async def deliver(runtime: Runtime, reply_id: UUID) -> ReplyStatus:
     return await _confirm(runtime, taken, receipt)
 
 
-def note_change(db: AsyncSession, reply: Reply, was: ReplyStatus, now: datetime, *, actor: str = ACTOR) -> None:
+def note_change(db: AsyncSession, reply: Reply, was: ReplyStatus, now: datetime) -> None:
     """Tell the change feed and the log that a reply reached another status."""
-    record_event(
-        db,
-        EventType.REPLY_CHANGED,
-        actor=actor,
-        now=now,
-        channel_id=reply.channel_id,
-        case_id=reply.case_id,
-        subject_id=reply.id,
-        status=reply.status.value,
-        was=was.value,
-        code=reply.reason_code,
-    )
+    record_reply_change(db, reply, was, actor=ACTOR, now=now)
     level = logging.WARNING if reply.status in {ReplyStatus.FAILED, ReplyStatus.NEEDS_PERSON} else logging.INFO
     logger.log(
         level,
