@@ -11,12 +11,12 @@ from sqlmodel.ext.asyncio.session import AsyncSession
 from gateway.casework.actions import limits_of
 from gateway.casework.caller import Caller, get_case
 from gateway.casework.marks import queue_mark
-from gateway.model import Case, CaseStatus, Cause, EventType, MarkState
+from gateway.model import Case, CaseStatus, Cause, MarkState
 from gateway.model.errors import InvalidError, Problem, StaleError
 from gateway.runtime import Runtime
 from gateway.sdk import Kind, Mark, Moment, Text
 from gateway.store import channels, marks
-from gateway.store.events import record_event
+from gateway.store.events import record_case_change
 
 
 class CaseChange(TypedDict, total=False):
@@ -59,18 +59,7 @@ async def update(
     case.touch(now)
     db.add(case)
     await db.flush()
-    record_event(
-        db,
-        EventType.CASE_CHANGED,
-        actor=caller.name,
-        now=now,
-        channel_id=case.channel_id,
-        case_id=case.id,
-        subject_id=case.id,
-        status=case.status.value,
-        was=was.value,
-        changed=changed,
-    )
+    record_case_change(db, case, was, actor=caller.name, now=now, changed=changed)
     if (was is CaseStatus.SOLVED) is not (case.status is CaseStatus.SOLVED):
         await _tell_mall(db, runtime, caller, case, now)
     return case

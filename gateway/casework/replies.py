@@ -15,12 +15,12 @@ from gateway.casework import attachments
 from gateway.casework.actions import outbound
 from gateway.casework.caller import Caller, get_case, may_see
 from gateway.ids import new_id, to_public
-from gateway.model import Attachment, Case, CaseStatus, EventType, Outcome, Reply, ReplyStatus
+from gateway.model import Attachment, Case, CaseStatus, Outcome, Reply, ReplyStatus
 from gateway.model.errors import ConflictError, InvalidError, NotFoundError, Problem, StaleError
 from gateway.runtime import Runtime
 from gateway.sdk import OutboundFile, Text, Violation, fingerprint
 from gateway.store import channels, messages, replies
-from gateway.store.events import record_event, record_reply_change
+from gateway.store.events import record_case_change, record_reply_change
 
 _NO_REPLY = Text(ja="このチャネルでは返信できません。", en="This channel cannot reply.")
 _RETRIED = Text(ja="担当者が再送を指示しました。", en="An agent asked to send it again.")
@@ -99,7 +99,7 @@ async def submit(
     db.add_all([case, *files])
     await db.flush()
     if case.status is not was:
-        _record_case(db, caller, case, was, now)
+        record_case_change(db, case, was, actor=caller.name, now=now)
     record_reply_change(db, reply, ReplyStatus.DRAFT, actor=caller.name, now=now)
     await wake.wake_delivery(db, reply)
     return reply
@@ -246,20 +246,6 @@ async def _settle(
     await db.flush()
     record_reply_change(db, reply, was, actor=caller.name, now=now, **detail)
     await wake.wake_next(db, case.id)
-
-
-def _record_case(db: AsyncSession, caller: Caller, case: Case, was: CaseStatus, now: datetime) -> None:
-    record_event(
-        db,
-        EventType.CASE_CHANGED,
-        actor=caller.name,
-        now=now,
-        channel_id=case.channel_id,
-        case_id=case.id,
-        subject_id=case.id,
-        status=case.status.value,
-        was=was.value,
-    )
 
 
 def _refuse(reply: Reply, text: Text) -> None:

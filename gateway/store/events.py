@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
-from gateway.model import Case, Channel, Event, EventType, Reply, ReplyStatus
+from gateway.model import Case, CaseStatus, Channel, Event, EventType, Reply, ReplyStatus
 
 # Any fixed number: it lets one process at a time give out positions.
 PLACING_LOCK = 7_230_442
@@ -39,6 +39,24 @@ def record_event(
             detail=detail,
             happened_at=now,
         )
+    )
+
+
+def record_case_change(
+    db: AsyncSession, case: Case, was: CaseStatus, *, actor: str, now: datetime, **detail: Any
+) -> None:
+    """Add the event that somebody changed a case."""
+    record_event(
+        db,
+        EventType.CASE_CHANGED,
+        actor=actor,
+        now=now,
+        channel_id=case.channel_id,
+        case_id=case.id,
+        subject_id=case.id,
+        status=case.status.value,
+        was=was.value,
+        **detail,
     )
 
 
