@@ -28,6 +28,7 @@ from gateway.sdk import (
     WebhookRequest,
     WebhookResponse,
 )
+from gateway.sdk.bucket import take_from_bucket
 from gateway.store import channels, records
 from gateway.sync import inbound
 
@@ -247,12 +248,10 @@ class MemoOfNobody:
 
     async def take_permit(self, key: str, *, limit: int, per: timedelta) -> timedelta:
         await self._ask_database()
-        now = self._runtime.clock()
-        free_at = max(self._free_at.get(key, now), now)
-        wait = free_at - now - (per - per / limit)
-        if wait > timedelta():
+        wait, free_at = take_from_bucket(self._free_at.get(key), self._runtime.clock(), limit=limit, per=per)
+        if wait:
             return wait
-        self._free_at[key] = free_at + per / limit
+        self._free_at[key] = free_at
         if len(self._free_at) > MOST_ENTRIES:
             del self._free_at[next(iter(self._free_at))]
         return timedelta()

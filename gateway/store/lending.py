@@ -11,6 +11,7 @@ from sqlmodel import col, select
 from sqlmodel.ext.asyncio.session import AsyncSession
 
 from gateway.model import IdempotencyKey, MemoEntry
+from gateway.sdk.bucket import take_from_bucket
 
 _OPEN_BUDGET = text(
     "INSERT INTO request_budget (key, free_at)"
@@ -116,15 +117,12 @@ async def take_permit(
     await db.exec(insert(MemoEntry).values(**bucket.model_dump()).on_conflict_do_nothing())
     query = select(MemoEntry).where(MemoEntry.channel_id == channel_id, MemoEntry.key == key).with_for_update()
     entry = (await db.exec(query.execution_options(populate_existing=True))).one()
-    free_at = max(entry.free_at or now, now)
-    wait = free_at - now - (per - per / limit)
-    if wait > timedelta():
-        return wait
-    entry.free_at = free_at + per / limit
-    entry.expires_at = entry.free_at + per
-    db.add(entry)
-    await db.flush()
-    return timedelta()
+    wait, free_at = take_from_bucket(entry.free_at, now, limit=limit, per=per)
+    if not wait:
+        entry.free_at, entry.expires_at = free_at, free_at + per
+        db.add(entry)
+        await db.flush()
+    return wait
 
 
 async def drop_expired(db: AsyncSession, now: datetime) -> None:

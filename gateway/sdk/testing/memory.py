@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 import httpx
 
+from gateway.sdk.bucket import take_from_bucket
 from gateway.sdk.context import ChannelContext
 
 
@@ -72,14 +73,10 @@ class MemoryMemo:
         self._entries.pop(key, None)
 
     async def take_permit(self, key: str, *, limit: int, per: timedelta) -> timedelta:
-        # Generic cell rate algorithm: the bucket holds the time at which it would be empty again.
-        now = self._now()
-        free_at = max(self._buckets.get(key, now), now)
-        wait = free_at - now - (per - per / limit)
-        if wait > timedelta():
-            return wait
-        self._buckets[key] = free_at + per / limit
-        return timedelta()
+        wait, free_at = take_from_bucket(self._buckets.get(key), self._now(), limit=limit, per=per)
+        if not wait:
+            self._buckets[key] = free_at
+        return wait
 
 
 async def no_sleep(seconds: float) -> None:
